@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef BLOBFERRY_H
+#define BLOBFERRY_H
+
+/*
+ * Blobferry carries blobs between object stores and memory that you own.
+ *
+ * This is the whole interface. Each file under blobferry/ is one noun:
+ *
+ *   base.h      statuses, versions, key-value pairs, live counts
+ *   error.h     what went wrong, as a value with fields
+ *   service.h   the threads and the limits that requests share
+ *   cq.h        the completion queue: how you learn that a request has finished
+ *   details.h   what is known of an object: size, revision, metadata
+ *   store.h     a bucket, a folder or a name in memory; what each store can do
+ *   object.h    get, put, head and delete one object
+ *   list.h      the keys of a store, a page at a time
+ *
+ * THE LIFE OF A REQUEST
+ *
+ * 1. You make a service, a completion queue in it, and open a store by its URL.
+ * 2. You submit a request: blobferry_object_get, _put, _head, _delete or
+ *    blobferry_list_next. The call never blocks and never performs I/O. It
+ *    returns BLOBFERRY_OK: the request is accepted and exactly one completion
+ *    will follow, whatever happens (success, failure, cancel, deadline, panic,
+ *    close). Or it returns an error: then nothing was lent, and none follows.
+ * 3. You take completions from the queue, with blobferry_cq_wait,
+ *    blobferry_cq_drain or a callback. A completion names its request twice: by
+ *    the ticket that the submit call gave and by the `user_data` that it took.
+ * 4. The completion is the return of your memory. From the moment you have it,
+ *    nothing in the library reads or writes the buffer of that request.
+ *
+ * OWNERSHIP WORDS: the first word of each parameter's description.
+ *
+ *   borrowed    used during the call only
+ *   lent        used by the library until the completion; keep it alive and in
+ *               place, do not change what is being put, do not look at what is
+ *               being got
+ *   given       the library owns it from now on, whether the call succeeds or not
+ *   receives    the call writes here; "an owned X" is yours to release with the
+ *               function named, exactly once; "a view" is valid until the event
+ *               named. Outputs other than `error_out` are written only on success
+ *   returned    opaque to the library; handed back as it came
+ *   (a unit)    a plain value
+ *
+ * WHAT HOLDS FOR EVERY FUNCTION
+ *
+ * - Handles may be used from any thread at once unless `Threads:` says less. A
+ *   handle must not be used during or after the call that frees it.
+ * - Every pointer is checked for NULL, every text for UTF-8, every option struct
+ *   for its size and flags; what is wrong is BLOBFERRY_E_ARGUMENT and changes
+ *   nothing. Freeing NULL does nothing.
+ * - A panic inside the library is a bug of ours. It becomes BLOBFERRY_E_PANIC on
+ *   that call or that request only; everything else goes on.
+ * - In a child made by fork() every call with a handle of the parent returns
+ *   BLOBFERRY_E_FORKED, and freeing such a handle does nothing: the threads that
+ *   serve it live in the parent only. A service made in the child is its own.
+ * - `error_out` may always be NULL. Where it is not, it receives NULL on success
+ *   and an owned error on failure: release it with blobferry_error_free.
+ * - Texts in and out are UTF-8 and end with a NUL byte.
+ * - Option structs begin with `struct_size`. Start from the _INIT macro or the
+ *   _options_init function, then set what you need; NULL means all defaults.
+ *   `timeout_ms` counts from the submit call to the completion; 0 means none.
+ *
+ * The library installs no signal handler and no panic hook, sets no environment
+ * variable and writes no log. Its threads are named blobferry-*, and all
+ * asynchronous signals and SIGPIPE are blocked in them.
+ */
+
+#include "blobferry/base.h"
+#include "blobferry/error.h"
+#include "blobferry/service.h"
+#include "blobferry/details.h"
+#include "blobferry/cq.h"
+#include "blobferry/store.h"
+#include "blobferry/object.h"
+#include "blobferry/list.h"
+
+#endif /* BLOBFERRY_H */
