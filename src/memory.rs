@@ -1,0 +1,317 @@
+//! Caller memory on loan.
+//!
+//! A request that uses memory of its caller has a [`Lease`]. Whoever touches the memory holds a guard while it
+//! does, for at most one chunk at a time. When the request has ended, the lease is closed: no new guard is given,
+//! and the completion is published by the last guard that is dropped, or at once where there is none. So once
+//! the completion is visible, nothing of ours reads or writes the memory, however many parts and closures of the
+//! request still exist.
+#![expect(unsafe_code, reason = "caller memory is reached by address, for as long as it is on loan")]
+
+use crate::error::{Error, Kind};
+use crate::live;
+use crate::request::{Outcome, Settlement};
+use crate::sync::{self, AtomicUsize, Site, order};
+use std::mem::MaybeUninit;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::{Arc, Mutex};
+
+/// The most bytes that are touched under one guard, and between two awaits on an I/O thread.
+pub const CHUNK: usize = 1 << 20;
+
+/// What waits for the memory to be back.
+pub(crate) trait Returned: Send {
+    /// The memory is back. `verdict` is the outcome that a commit has settled, whatever else was to be told.
+    fn returned(self, verdict: Option<Outcome>);
+}
+
+/// The request has ended: its memory must not be touched any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revoked;
+
+impl From<Revoked> for Error {
+    /// Nobody sees this error: the request has its outcome already.
+    fn from(_: Revoked) -> Error {
+        Error::new(Kind::Cancelled, "the request has ended")
+    }
+}
+
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
+/// Counts who touches the memory of one request, and tells the last one out.
+pub(crate) struct Lease<P> {
+    /// Guards held, and the bit CLOSED.
+    guards: AtomicUsize,
+    end: Mutex<End<P>>,
+}
+
+struct End<P> {
+    /// What to tell when the memory is back; there from the closing on.
+    waiting: Option<P>,
+    verdict: Option<Outcome>,
+}
+
+impl<P: Returned> Lease<P> {
+    pub(crate) fn new() -> Lease<P> {
+        live::LEASES.add(1);
+        Lease { guards: AtomicUsize::new(0), end: Mutex::new(End { waiting: None, verdict: None }) }
+    }
+
+    fn guard(&self) -> Result<Guard<'_, P>, Revoked> {
+        let mut held = self.guards.load(Relaxed);
+        loop {
+            if held & CLOSED != 0 {
+                return Err(Revoked);
+            }
+            match self.guards.compare_exchange_weak(held, held + 1, Relaxed, Relaxed) {
+                Ok(_) => return Ok(Guard { lease: self }),
+                Err(now) => held = now,
+            }
+        }
+    }
+
+    /// Gives no more guards and tells `waiting` once none is held, which may be now.
+    pub(crate) fn close(&self, waiting: P) {
+        sync::lock(&self.end).waiting = Some(waiting);
+        let held = self.guards.fetch_or(CLOSED, order(Site::Ended, AcqRel));
+        if held == 0 {
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        let (waiting, verdict) = {
+            let mut end = sync::lock(&self.end);
+            (end.waiting.take(), end.verdict.take())
+        };
+        if let Some(waiting) = waiting {
+            waiting.returned(verdict);
+        }
+    }
+}
+
+/// Leave to touch the memory.
+struct Guard<'a, P: Returned> {
+    lease: &'a Lease<P>,
+}
+
+impl<P: Returned> Drop for Guard<'_, P> {
+    fn drop(&mut self) {
+        // Acquire, too: the last guard out tells for all that were in before.
+        let before = self.lease.guards.fetch_sub(1, order(Site::LetGo, AcqRel));
+        if before == CLOSED | 1 {
+            self.lease.tell();
+        }
+    }
+}
+
+impl<P> Drop for Lease<P> {
+    fn drop(&mut self) {
+        live::LEASES.add(-1);
+    }
+}
+
+/// The lease of one request on its caller's memory.
+#[derive(Clone)]
+pub struct Loan(Arc<Lease<Settlement>>);
+
+impl Loan {
+    /// A new lease. Nothing is lent on it until its request is accepted.
+    #[expect(clippy::new_without_default, reason = "a lease is made on purpose, not by default")]
+    pub fn new() -> Loan {
+        Loan(Arc::new(Lease::new()))
+    }
+
+    pub(crate) fn close(&self, settlement: Settlement) {
+        self.0.close(settlement);
+    }
+
+    /// Does what cannot be undone. Refused once the request has ended; once begun, the completion waits for it
+    /// and tells its outcome, so a cancelled request is one that has not taken effect.
+    pub fn commit(&self, act: impl FnOnce() -> Outcome) -> Result<(), Revoked> {
+        let _guard = self.0.guard()?;
+        let outcome = act();
+        sync::lock(&self.0.end).verdict = Some(outcome);
+        Ok(())
+    }
+
+    /// Takes the outcome of a commit. To be returned from the same poll, or a cancel could come between.
+    pub fn verdict(&self) -> Option<Outcome> {
+        sync::lock(&self.0.end).verdict.take()
+    }
+}
+
+/// Memory that a caller has lent to be read.
+pub struct Lent {
+    loan: Loan,
+    data: *const u8,
+    size: usize,
+}
+
+// SAFETY: the memory may be read from any thread while it is on loan.
+unsafe impl Send for Lent {}
+// SAFETY: as above; nothing is written.
+unsafe impl Sync for Lent {}
+
+impl Lent {
+    /// # Safety
+    ///
+    /// From the acceptance of the request to its completion, `data` must be readable for `size` bytes that nobody
+    /// writes. It may be NULL if `size` is 0.
+    pub unsafe fn new(loan: &Loan, data: *const u8, size: usize) -> Lent {
+        Lent { loan: loan.clone(), data, size }
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The lease that the memory is lent on.
+    pub fn loan(&self) -> &Loan {
+        &self.loan
+    }
+
+    /// Appends `size` bytes from `offset` on to `target`: at most a chunk.
+    pub fn append_to(&self, offset: usize, size: usize, target: &mut Vec<u8>) -> Result<(), Revoked> {
+        assert!(size <= CHUNK && offset.checked_add(size).is_some_and(|end| end <= self.size));
+        let _guard = self.loan.0.guard()?;
+        if size > 0 {
+            // SAFETY: within the memory that was lent, which is on loan while the guard is held.
+            target.extend_from_slice(unsafe { std::slice::from_raw_parts(self.data.add(offset), size) });
+        }
+        Ok(())
+    }
+
+    /// Holds the memory for as long as `work` runs: only for the store that tests what happens then.
+    #[cfg(feature = "faults")]
+    pub fn hold(&self, work: impl FnOnce()) -> Result<(), Revoked> {
+        let _guard = self.loan.0.guard()?;
+        work();
+        Ok(())
+    }
+}
+
+/// Memory that a caller has lent to be written: the only way to it.
+pub struct LentMut {
+    loan: Loan,
+    data: *mut u8,
+    size: usize,
+}
+
+// SAFETY: the memory may be written from any thread while it is on loan, and this is the only way to it.
+unsafe impl Send for LentMut {}
+
+impl LentMut {
+    /// # Safety
+    ///
+    /// From the acceptance of the request to its completion, `data` must be writable for `size` bytes that nobody
+    /// else reads or writes. It may be NULL if `size` is 0.
+    pub unsafe fn new(loan: &Loan, data: *mut u8, size: usize) -> LentMut {
+        LentMut { loan: loan.clone(), data, size }
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Divides the memory in two, the first of `size` bytes.
+    pub fn split_at(self, size: usize) -> (LentMut, LentMut) {
+        assert!(size <= self.size);
+        // Wrapping, as the memory may be empty and its address NULL; within the memory otherwise.
+        let rest = LentMut { loan: self.loan.clone(), data: self.data.wrapping_add(size), size: self.size - size };
+        (LentMut { size, ..self }, rest)
+    }
+
+    /// Lets `write` fill `size` bytes from `offset` on: at most a chunk.
+    pub fn fill<R>(
+        &mut self,
+        offset: usize,
+        size: usize,
+        write: impl FnOnce(&mut [MaybeUninit<u8>]) -> R,
+    ) -> Result<R, Revoked> {
+        assert!(size <= CHUNK && offset.checked_add(size).is_some_and(|end| end <= self.size));
+        let _guard = self.loan.0.guard()?;
+        if size == 0 {
+            return Ok(write(&mut []));
+        }
+        // SAFETY: within the memory that was lent, which is on loan while the guard is held; `&mut self` makes this
+        // the only slice of it, and nothing is assumed of its content.
+        let slice = unsafe { std::slice::from_raw_parts_mut(self.data.add(offset).cast::<MaybeUninit<u8>>(), size) };
+        Ok(write(slice))
+    }
+
+    /// Copies bytes to their place, a chunk at a time.
+    pub fn copy_from(&mut self, offset: usize, source: &[u8]) -> Result<(), Revoked> {
+        for (index, chunk) in source.chunks(CHUNK).enumerate() {
+            self.fill(offset + index * CHUNK, chunk.len(), |place| {
+                place.write_copy_of_slice(chunk);
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Run by `RUSTFLAGS="--cfg loom" cargo test --lib loom`.
+#[cfg(all(test, loom))]
+mod loom_models {
+    use super::*;
+    use crate::sync::{UnsafeCell, model};
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// Stands for the caller's memory: the cell is touched under guards, and by the caller once it is told.
+    struct Caller(Arc<[UnsafeCell<usize>; 2]>);
+
+    // SAFETY: loom checks every use of the cells.
+    unsafe impl Send for Caller {}
+
+    impl Returned for Caller {
+        fn returned(self, _: Option<Outcome>) {
+            for cell in self.0.iter() {
+                // SAFETY: loom checks that nobody else is in the cell.
+                cell.with_mut(|place| unsafe { *place += 1 });
+            }
+        }
+    }
+
+    /// Two parts write under guards while the request ends: the caller is told exactly once, and after both.
+    fn the_memory_is_back_when_the_caller_is_told() {
+        let memory = Arc::new([UnsafeCell::new(0), UnsafeCell::new(0)]);
+        let lease = Arc::new(Lease::new());
+        let parts: Vec<_> = (0..2)
+            .map(|part| {
+                let (memory, lease) = (memory.clone(), lease.clone());
+                thread::spawn(move || {
+                    if let Ok(_guard) = lease.guard() {
+                        // SAFETY: loom checks that nobody else is in the cell.
+                        memory[part].with_mut(|place| unsafe { *place += 10 });
+                    }
+                })
+            })
+            .collect();
+        lease.close(Caller(memory.clone()));
+        for part in parts {
+            part.join().unwrap();
+        }
+        for cell in memory.iter() {
+            // SAFETY: everybody else has been joined.
+            cell.with_mut(|place| unsafe { assert_eq!(*place % 10, 1) });
+        }
+    }
+
+    #[test]
+    fn loom_the_memory_is_back_when_the_caller_is_told() {
+        model::holds(the_memory_is_back_when_the_caller_is_told);
+    }
+
+    #[test]
+    fn loom_letting_go_needs_its_ordering() {
+        model::needs(Site::LetGo, the_memory_is_back_when_the_caller_is_told);
+    }
+
+    #[test]
+    fn loom_ending_needs_its_ordering() {
+        model::needs(Site::Ended, the_memory_is_back_when_the_caller_is_told);
+    }
+}

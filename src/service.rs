@@ -1,0 +1,272 @@
+//! A service: the threads that do the work, and the limits that all its requests share.
+
+use crate::dispatch::Flight;
+use crate::error::{Error, Kind, Result};
+use crate::live;
+use crate::pool::Pool;
+use crate::queue::Queue;
+use crate::settings::Settings;
+use crate::stores::memory::Names;
+use crate::sync::lock;
+use crate::threads;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread::JoinHandle;
+use std::time::Instant;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// The threads of a service and what ends them. Dropped without [`Service::free`], they go on until the process
+/// ends.
+pub struct Service {
+    shared: Arc<Shared>,
+    threads: Threads,
+}
+
+#[derive(Default)]
+struct Threads {
+    stops: Vec<oneshot::Sender<()>>,
+    running: Vec<JoinHandle<()>>,
+}
+
+/// What queues, stores and requests share of a service; it may outlive the threads.
+pub struct Shared {
+    settings: Settings,
+    /// The process that has the threads.
+    process: u32,
+    io: Vec<Handle>,
+    next_io: AtomicUsize,
+    pub(crate) pool: Pool,
+    pub(crate) requests: Arc<Semaphore>,
+    /// In units of [`BYTES_UNIT`], as the semaphore counts in 32 bits.
+    bytes: Arc<Semaphore>,
+    queues: Mutex<Queues>,
+    pub(crate) memory_names: Names,
+}
+
+#[derive(Default)]
+struct Queues {
+    is_closed: bool,
+    open: Vec<Weak<Queue>>,
+    credits_reserved: u32,
+}
+
+/// Bytes in flight are counted in this unit, rounded up.
+const BYTES_UNIT: u64 = 4096;
+
+/// What a service is doing: a snapshot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Capacities of the queues that are not freed.
+    pub credits_reserved: u64,
+    /// Requests running or undrained.
+    pub credits_used: u64,
+    /// Requests accepted and not completed.
+    pub requests_running: u64,
+    /// Of these, past the wait for a permit.
+    pub requests_in_flight: u64,
+    /// Bytes of memory held for requests.
+    pub bytes_in_flight: u64,
+}
+
+impl Service {
+    /// Starts the threads of a service.
+    pub fn new(settings: Settings) -> Result<Service> {
+        let settings = settings.resolve()?;
+        let mut threads = Threads::default();
+        match start(settings, &mut threads) {
+            Ok(shared) => {
+                let shared = Arc::new(shared);
+                live::register(Arc::downgrade(&shared));
+                Ok(Service { shared, threads })
+            }
+            Err(error) => {
+                threads.join();
+                Err(error)
+            }
+        }
+    }
+
+    /// What queues and stores share of the service.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Closes the queues, waits for the last completion and ends the threads; on a thread of ours, elsewhere.
+    pub fn free(self) {
+        let queues = self.shared.close();
+        threads::reap(move || {
+            for queue in queues {
+                queue.finish();
+            }
+            self.shared.pool.stop();
+            self.threads.join();
+        });
+    }
+}
+
+fn start(settings: Settings, threads: &mut Threads) -> Result<Shared> {
+    let mut io = Vec::new();
+    for index in 0..settings.io_threads {
+        io.push(start_io(index, threads)?);
+    }
+    let pool = Pool::start(settings.pool_threads, &mut threads.running)?;
+    let byte_units = (settings.max_bytes_in_flight.div_ceil(BYTES_UNIT) as usize).min(Semaphore::MAX_PERMITS);
+    Ok(Shared {
+        settings,
+        process: std::process::id(),
+        io,
+        next_io: AtomicUsize::new(0),
+        pool,
+        requests: Arc::new(Semaphore::new(settings.max_requests_in_flight as usize)),
+        bytes: Arc::new(Semaphore::new(byte_units)),
+        queues: Mutex::default(),
+        memory_names: Names::default(),
+    })
+}
+
+fn start_io(index: u32, threads: &mut Threads) -> Result<Handle> {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(1)
+        .build()
+        .map_err(|error| Error::new(Kind::Io, format!("the system gave no event loop: {error}")))?;
+    let handle = runtime.handle().clone();
+    let (stop, stopped) = oneshot::channel();
+    let run = move || {
+        // Either end of the channel is the end.
+        let _ = runtime.block_on(stopped);
+    };
+    threads.running.push(threads::spawn(format!("blobferry-io-{index}"), run)?);
+    threads.stops.push(stop);
+    Ok(handle)
+}
+
+impl Threads {
+    fn join(self) {
+        drop(self.stops);
+        for thread in self.running {
+            // A thread of ours catches what its work panics with.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    /// The settings in force.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Refuses in a child made by fork, which has none of the threads.
+    pub fn check_process(&self) -> Result<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        let message = format!(
+            "the handle belongs to process {}, of which this one is a fork; make a service of its own after the fork",
+            self.process
+        );
+        Err(Error::new(Kind::Forked, message))
+    }
+
+    /// Refuses once the service is being freed.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if lock(&self.queues).is_closed { Err(closed()) } else { Ok(()) }
+    }
+
+    /// What the service is doing.
+    pub fn usage(&self) -> Usage {
+        let queues = lock(&self.queues);
+        let (mut running, mut undrained) = (0, 0);
+        for queue in queues.open.iter().filter_map(Weak::upgrade) {
+            let usage = queue.usage();
+            running += usage.0;
+            undrained += usage.1;
+        }
+        let in_flight = self.settings.max_requests_in_flight as usize - self.requests.available_permits();
+        let byte_units = self.settings.max_bytes_in_flight.div_ceil(BYTES_UNIT) as usize;
+        Usage {
+            credits_reserved: queues.credits_reserved.into(),
+            credits_used: running + undrained,
+            requests_running: running,
+            requests_in_flight: in_flight as u64,
+            bytes_in_flight: byte_units.saturating_sub(self.bytes.available_permits()) as u64 * BYTES_UNIT,
+        }
+    }
+
+    /// Waits until no request runs; not longer than until the time given.
+    pub fn drain(&self, until: Option<Instant>) -> Result<()> {
+        loop {
+            let queues = lock(&self.queues).living();
+            if queues.iter().all(|queue| queue.usage().0 == 0) {
+                return Ok(());
+            }
+            if !queues.iter().all(|queue| queue.wait_until_idle(until)) {
+                let running: u64 = queues.iter().map(|queue| queue.usage().0).sum();
+                let message = format!("drain the service: {running} requests were still running when the time was up");
+                return Err(Error::new(Kind::Deadline, message));
+            }
+        }
+    }
+
+    /// Takes `bytes` of the budget, or all of it where that is less, waiting until they are free.
+    pub(crate) async fn hold_bytes(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let all = self.settings.max_bytes_in_flight.div_ceil(BYTES_UNIT);
+        let units = bytes.div_ceil(BYTES_UNIT).min(all).min(u32::MAX.into());
+        // The semaphore is never closed.
+        self.bytes.clone().acquire_many_owned(units as u32).await.ok()
+    }
+
+    pub(crate) fn spawn(&self, flight: Flight) {
+        let index = self.next_io.fetch_add(1, Relaxed) % self.io.len();
+        drop(self.io[index].spawn(flight));
+    }
+
+    /// Reserves credits for a queue.
+    pub(crate) fn reserve(&self, credits: u32) -> Result<()> {
+        let mut queues = lock(&self.queues);
+        let left = self.settings.max_credits - queues.credits_reserved;
+        if credits > left {
+            let message = format!(
+                "a queue of {credits} credits was asked for; of the service's {} credits {left} are left; free a \
+                 queue, ask for fewer, or make the service with a larger max_credits",
+                self.settings.max_credits
+            );
+            return Err(Error::new(Kind::Busy, message));
+        }
+        queues.credits_reserved += credits;
+        Ok(())
+    }
+
+    pub(crate) fn release(&self, credits: u32) {
+        lock(&self.queues).credits_reserved -= credits;
+    }
+
+    /// Takes a queue into the service's care.
+    pub(crate) fn admit(&self, queue: &Arc<Queue>) -> Result<()> {
+        let mut queues = lock(&self.queues);
+        if queues.is_closed {
+            return Err(closed());
+        }
+        queues.open.retain(|queue| queue.strong_count() > 0);
+        queues.open.push(Arc::downgrade(queue));
+        Ok(())
+    }
+
+    fn close(&self) -> Vec<Arc<Queue>> {
+        let mut queues = lock(&self.queues);
+        queues.is_closed = true;
+        queues.living()
+    }
+}
+
+impl Queues {
+    fn living(&self) -> Vec<Arc<Queue>> {
+        self.open.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Kind::Closed, "the service has been freed; make another one")
+}

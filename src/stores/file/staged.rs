@@ -1,0 +1,225 @@
+//! A file that nobody sees until it is whole.
+//!
+//! It is made without a name where the file system can do that, and gets its name when all is written: by a link
+//! where nothing is there, by a link of a reserved name and a rename over what is there otherwise. Where there are
+//! no nameless files it has a reserved name from the beginning. A reserved name is locked for as long as its maker
+//! lives, so that a walk can tell a dead one's and take it away.
+
+use super::RESERVED;
+use super::root::{Root, failed, folder_in_the_way, has_path_of_open, is_folder, path_of_open};
+use crate::error::{Error, Kind, Result};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Where a put will land: the nearest folder that is there, and what is missing below it.
+pub(super) struct Landing<'a> {
+    folder: OwnedFd,
+    missing: Vec<&'a str>,
+    name: &'a str,
+}
+
+impl<'a> Landing<'a> {
+    pub(super) fn find(root: &Root, key: &'a str) -> Result<Landing<'a>> {
+        let (mut folder, name) = key.rsplit_once('/').unwrap_or(("", key));
+        let mut missing = Vec::new();
+        loop {
+            let path = if folder.is_empty() { "." } else { folder };
+            match root.try_open_at(path.as_bytes(), OFlags::PATH | OFlags::DIRECTORY) {
+                Ok(found) => {
+                    missing.reverse();
+                    return Ok(Landing { folder: found, missing, name });
+                }
+                Err(Errno::NOENT) if !folder.is_empty() => {
+                    let (above, last) = folder.rsplit_once('/').unwrap_or(("", folder));
+                    missing.push(last);
+                    folder = above;
+                }
+                Err(Errno::NOTDIR) => return Err(folder_in_the_way()),
+                Err(errno) => return Err(failed(errno, "opening the folder")),
+            }
+        }
+    }
+}
+
+/// A file being written.
+pub(super) struct Staged {
+    file: OwnedFd,
+    /// Its reserved name, where it has one.
+    reserved: Option<Reserved>,
+}
+
+struct Reserved {
+    folder: OwnedFd,
+    name: String,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        // After a rename there is no such name any more.
+        let _ = rustix::fs::unlinkat(&self.folder, &self.name, AtFlags::empty());
+    }
+}
+
+fn new_reserved_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{RESERVED}{}-{:x}-{}", std::process::id(), now.as_nanos(), NEXT.fetch_add(1, Relaxed))
+}
+
+fn lock(file: &OwnedFd) -> rustix::io::Result<()> {
+    rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)
+}
+
+const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
+const NEW_FOLDER: Mode = Mode::from_raw_mode(0o777);
+
+impl Staged {
+    pub(super) fn new(root: &Root, landing: &Landing<'_>) -> Result<Staged> {
+        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        match rustix::fs::openat(&landing.folder, ".", flags, NEW_FILE) {
+            Ok(file) if has_path_of_open(&file) => Ok(Staged { file, reserved: None }),
+            Ok(_) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
+                Staged::named(root, landing).map_err(|errno| failed(errno, "making a new file"))
+            }
+            Err(errno) => Err(failed(errno, "making a new file")),
+        }
+    }
+
+    fn named(root: &Root, landing: &Landing<'_>) -> rustix::io::Result<Staged> {
+        loop {
+            let folder = root.try_open(&landing.folder, b".", OFlags::PATH | OFlags::DIRECTORY)?;
+            let name = new_reserved_name();
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(&folder, &name, flags, NEW_FILE)?;
+            let reserved = Reserved { folder, name };
+            // Between the making and the lock a walk may have taken it for a dead one's.
+            if lock(&file).is_ok() && rustix::fs::fstat(&file)?.st_nlink > 0 {
+                return Ok(Staged { file, reserved: Some(reserved) });
+            }
+        }
+    }
+
+    pub(super) fn file(&self) -> &OwnedFd {
+        &self.file
+    }
+
+    /// Gives the file its name, making the folders that are missing. After an error nothing is left of it.
+    pub(super) fn publish(self, root: &Root, key: &str, creates: bool, is_synced: bool) -> Result<()> {
+        // Once more where somebody removes the folders meanwhile.
+        for _ in 0..8 {
+            let landing = Landing::find(root, key)?;
+            let made = Folders::make(root, &landing)?;
+            match self.land(made.last(&landing), landing.name, creates) {
+                Ok(()) => return if is_synced { made.keep(&landing) } else { made.forget() },
+                Err(Errno::NOENT) => {}
+                Err(Errno::EXIST) if creates && !is_folder(made.last(&landing), landing.name) => {
+                    return Err(Error::new(Kind::Exists, "the object exists, and was to be created"));
+                }
+                Err(Errno::EXIST | Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY) => return Err(folder_in_the_way()),
+                Err(errno) => return Err(failed(errno, "giving the new file its name")),
+            }
+        }
+        Err(failed(Errno::NOENT, "giving the new file its name"))
+    }
+
+    fn land(&self, folder: &OwnedFd, name: &str, creates: bool) -> rustix::io::Result<()> {
+        let Some(reserved) = &self.reserved else {
+            return match self.link(folder, name) {
+                Err(Errno::EXIST) if !creates => self.link_over(folder, name),
+                outcome => outcome,
+            };
+        };
+        let flags = if creates { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
+        match rustix::fs::renameat_with(&reserved.folder, &reserved.name, folder, name, flags) {
+            // No such flag on this file system: a link does the same, and the reserved name goes with `self`.
+            Err(Errno::INVAL | Errno::NOSYS) if creates => {
+                rustix::fs::linkat(&reserved.folder, &reserved.name, folder, name, AtFlags::empty())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn link(&self, folder: &OwnedFd, name: &str) -> rustix::io::Result<()> {
+        rustix::fs::linkat(CWD, path_of_open(&self.file), folder, name, AtFlags::SYMLINK_FOLLOW)
+    }
+
+    fn link_over(&self, folder: &OwnedFd, name: &str) -> rustix::io::Result<()> {
+        lock(&self.file)?;
+        let reserved = Reserved { folder: rustix::io::dup(folder)?, name: new_reserved_name() };
+        self.link(folder, &reserved.name)?;
+        rustix::fs::renameat(folder, &reserved.name, folder, name)
+    }
+}
+
+/// Folders made for a put, to be removed again if it fails.
+struct Folders<'a> {
+    /// Each folder made, as its parent and name, and itself.
+    made: Vec<(OwnedFd, &'a str)>,
+    last: Option<OwnedFd>,
+}
+
+impl<'a> Folders<'a> {
+    fn make(root: &Root, landing: &Landing<'a>) -> Result<Folders<'a>> {
+        let mut folders = Folders { made: Vec::new(), last: None };
+        for name in &landing.missing {
+            folders.make_one(root, landing, name).map_err(|errno| match errno {
+                Errno::NOTDIR => folder_in_the_way(),
+                other => failed(other, "making a folder"),
+            })?;
+        }
+        Ok(folders)
+    }
+
+    fn make_one(&mut self, root: &Root, landing: &Landing<'_>, name: &'a str) -> rustix::io::Result<()> {
+        let parent = rustix::io::dup(self.last(landing))?;
+        let made = rustix::fs::mkdirat(&parent, name, NEW_FOLDER);
+        let folder = match made {
+            Ok(()) | Err(Errno::EXIST) => root.try_open(&parent, name.as_bytes(), OFlags::PATH | OFlags::DIRECTORY),
+            Err(errno) => Err(errno),
+        };
+        if made.is_ok() {
+            self.made.push((parent, name));
+        }
+        self.last = Some(folder?);
+        Ok(())
+    }
+
+    fn last<'b>(&'b self, landing: &'b Landing<'_>) -> &'b OwnedFd {
+        self.last.as_ref().unwrap_or(&landing.folder)
+    }
+
+    fn forget(mut self) -> Result<()> {
+        self.made.clear();
+        Ok(())
+    }
+
+    /// Makes the new names lasting.
+    fn keep(mut self, landing: &Landing<'_>) -> Result<()> {
+        let synced = self.sync(landing).map_err(|errno| {
+            let error = failed(errno, "making the name lasting");
+            Error { maybe_committed: true, ..error }
+        });
+        self.made.clear();
+        synced
+    }
+
+    fn sync(&self, landing: &Landing<'_>) -> rustix::io::Result<()> {
+        let folders = self.made.iter().map(|(parent, _)| parent).chain(std::iter::once(self.last(landing)));
+        for folder in folders {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            rustix::fs::fsync(rustix::fs::openat(folder, ".", flags, Mode::empty())?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Folders<'_> {
+    fn drop(&mut self) {
+        for (parent, name) in self.made.drain(..).rev() {
+            // Somebody may have put something there meanwhile: then it stays.
+            let _ = rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR);
+        }
+    }
+}

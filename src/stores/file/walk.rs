@@ -1,0 +1,226 @@
+//! The files below the root, in order of their keys' bytes.
+//!
+//! Each folder on the way down is read and sorted by itself, a folder's name as if it ended with `/`: so `a-b` comes
+//! before `a/b`, as it does in every other store. Of a very large folder only the next [`MOST_NAMES`] names are
+//! held; it is read again for the names behind them.
+
+use super::root::{Root, failed};
+use super::{RESERVED, modified_ns, revision};
+use crate::error::Result;
+use crate::stores::{Found, Keys};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use std::collections::BinaryHeap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// Names of one folder held at once. blobferry/list.h says the number.
+const MOST_NAMES: usize = 16_384;
+
+pub(super) struct Walk {
+    root: Arc<Root>,
+    prefix: Vec<u8>,
+    after: Vec<u8>,
+    /// The folders on the way down; none before the first step.
+    levels: Vec<Level>,
+    has_begun: bool,
+}
+
+/// One folder on the way down.
+struct Level {
+    folder: OwnedFd,
+    /// What its keys begin with: empty, or ending with `/`.
+    path: Vec<u8>,
+    /// Which folder it is, so that a link back up is not followed in a circle.
+    identity: (u64, u64),
+    /// The next names, last first.
+    names: Vec<Name>,
+    /// The last name held, and whether there are more behind it.
+    last: Vec<u8>,
+    has_more: bool,
+}
+
+/// A name in its place: a folder's ends with `/`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    sorted: Vec<u8>,
+    is_link: bool,
+}
+
+impl Name {
+    fn is_folder(&self) -> bool {
+        self.sorted.ends_with(b"/")
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.sorted.strip_suffix(b"/").unwrap_or(&self.sorted)
+    }
+}
+
+impl Walk {
+    pub(super) fn new(root: Arc<Root>, prefix: &[u8], after: &[u8]) -> Walk {
+        Walk { root, prefix: prefix.to_vec(), after: after.to_vec(), levels: Vec::new(), has_begun: false }
+    }
+
+    /// Whether some key that begins with `path` can be wanted.
+    fn wants_below(&self, path: &[u8]) -> bool {
+        let may_match = path.starts_with(&self.prefix) || self.prefix.starts_with(path);
+        may_match && (path > self.after.as_slice() || self.after.starts_with(path))
+    }
+
+    fn wants(&self, key: &[u8]) -> bool {
+        key.starts_with(&self.prefix) && key > self.after.as_slice()
+    }
+
+    fn enter(&mut self, folder: OwnedFd, path: Vec<u8>) -> Result<()> {
+        let stat = rustix::fs::fstat(&folder).map_err(|errno| unlisted(errno, &path))?;
+        let identity = (stat.st_dev, stat.st_ino);
+        if self.levels.iter().any(|level| level.identity == identity) {
+            return Ok(());
+        }
+        let mut level = Level { folder, path, identity, names: Vec::new(), last: Vec::new(), has_more: true };
+        self.refill(&mut level)?;
+        self.levels.push(level);
+        Ok(())
+    }
+
+    /// Reads the next names of a folder.
+    fn refill(&self, level: &mut Level) -> Result<()> {
+        let failed = |errno| unlisted(errno, &level.path);
+        let mut nearest = BinaryHeap::new();
+        level.has_more = false;
+        for entry in Dir::read_from(&level.folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            if name.starts_with(RESERVED.as_bytes()) {
+                sweep(&level.folder, name);
+                continue;
+            }
+            let Some(name) = self.name(level, name, entry.file_type()) else { continue };
+            if name.sorted <= level.last {
+                continue;
+            }
+            nearest.push(name);
+            if nearest.len() > MOST_NAMES {
+                nearest.pop();
+                level.has_more = true;
+            }
+        }
+        level.names = nearest.into_sorted_vec();
+        if let Some(last) = level.names.last() {
+            level.last.clone_from(&last.sorted);
+        }
+        level.names.reverse();
+        Ok(())
+    }
+
+    /// A name in its place, if it leads to keys that are wanted.
+    fn name(&self, level: &Level, name: &[u8], mut kind: FileType) -> Option<Name> {
+        let mut path = [level.path.as_slice(), name].concat();
+        if kind == FileType::Unknown {
+            kind = FileType::from_raw_mode(
+                rustix::fs::statat(&level.folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?.st_mode,
+            );
+        }
+        let is_link = kind == FileType::Symlink;
+        if is_link {
+            // One that leads nowhere, or out of the root, leads to no object.
+            kind = FileType::from_raw_mode(self.stat(&path).ok()?.st_mode);
+        }
+        match kind {
+            FileType::RegularFile if self.wants(&path) => Some(Name { sorted: name.to_vec(), is_link }),
+            FileType::Directory => {
+                path.push(b'/');
+                self.wants_below(&path).then(|| Name { sorted: [name, b"/"].concat(), is_link })
+            }
+            _ => None,
+        }
+    }
+
+    fn stat(&self, path: &[u8]) -> rustix::io::Result<Stat> {
+        rustix::fs::fstat(self.root.try_open_at(path, OFlags::PATH)?)
+    }
+
+    /// Steps into a folder, or says what stands at a file. None where it has gone meanwhile.
+    fn visit(&mut self, name: &Name) -> Result<Option<Found>> {
+        let Some(level) = self.levels.last() else { return Ok(None) };
+        let path = [level.path.as_slice(), &name.sorted].concat();
+        let outcome = if name.is_folder() {
+            let opened = open_folder(&self.root, level, name, &path);
+            match opened {
+                Ok(folder) => return self.enter(folder, path).map(|()| None),
+                Err(errno) => Err(errno),
+            }
+        } else if name.is_link {
+            self.stat(&path)
+        } else {
+            rustix::fs::statat(&level.folder, name.bytes(), AtFlags::SYMLINK_NOFOLLOW)
+        };
+        match outcome {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(Some(Found {
+                key: path,
+                size: stat.st_size as u64,
+                last_modified_ns: modified_ns(&stat),
+                revision: Some(revision(&stat)),
+            })),
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(errno) => Err(unlisted(errno, &path)),
+        }
+    }
+}
+
+fn open_folder(root: &Root, level: &Level, name: &Name, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    if name.is_link {
+        return root.try_open_at(path, flags);
+    }
+    rustix::fs::openat(&level.folder, name.bytes(), flags | OFlags::NOFOLLOW, Mode::empty())
+}
+
+impl Keys for Walk {
+    fn next(&mut self, skip: Option<&[u8]>) -> Result<Option<Found>> {
+        if !self.has_begun {
+            let folder = self.root.open_at(b".", OFlags::RDONLY | OFlags::DIRECTORY)?;
+            self.enter(folder, Vec::new())?;
+            self.has_begun = true;
+        }
+        while let Some(mut level) = self.levels.pop() {
+            let name = level.names.pop();
+            if name.is_none() && level.has_more {
+                self.refill(&mut level)?;
+                self.levels.push(level);
+                continue;
+            }
+            let Some(name) = name else { continue };
+            let is_skipped = skip.is_some_and(|skip| [&level.path, &*name.sorted].concat().starts_with(skip));
+            self.levels.push(level);
+            if !is_skipped && let Some(found) = self.visit(&name)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Takes a reserved name away whose maker has died: its lock is free.
+fn sweep(folder: &OwnedFd, name: &[u8]) {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let is_dead = |file: OwnedFd| {
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        let (opened, named) = (rustix::fs::fstat(&file)?, rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?);
+        let is_file = FileType::from_raw_mode(opened.st_mode) == FileType::RegularFile;
+        if is_file && (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino) {
+            rustix::fs::unlinkat(folder, name, AtFlags::empty())?;
+        }
+        Ok::<(), Errno>(())
+    };
+    // What cannot be swept is not listed all the same.
+    let _ = rustix::fs::openat(folder, name, flags, Mode::empty()).and_then(is_dead);
+}
+
+fn unlisted(errno: Errno, path: &[u8]) -> crate::error::Error {
+    failed(errno, &format!("listing the folder `/{}`", String::from_utf8_lossy(path)))
+}

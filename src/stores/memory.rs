@@ -1,0 +1,206 @@
+//! `memory://`: objects in the memory of the process, by name within a service.
+
+use super::{Backend, Blob, Found, Keys, PutMode, PutOptions, Step, can};
+use crate::error::{Error, Kind, Result};
+use crate::memory::{CHUNK, Lent, LentMut};
+use crate::request::{Details, Done};
+use crate::sync::lock;
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
+use url::Url;
+
+/// The stores of a service, by name.
+#[derive(Default)]
+pub(crate) struct Names(Mutex<HashMap<String, Arc<MemoryStore>>>);
+
+impl Names {
+    pub(crate) fn open(&self, url: &Url) -> Result<Arc<MemoryStore>> {
+        let name = url.host_str().filter(|name| !name.is_empty());
+        let Some(name) = name else {
+            return Err(Error::argument("the store needs a name, as memory://name"));
+        };
+        if !matches!(url.path(), "" | "/") {
+            return Err(Error::argument(format!(
+                "`{}` after the name has no meaning; write memory://{name}",
+                url.path()
+            )));
+        }
+        Ok(lock(&self.0).entry(name.to_string()).or_default().clone())
+    }
+}
+
+struct Object {
+    data: Bytes,
+    details: Details,
+}
+
+#[derive(Default)]
+struct Objects {
+    by_key: BTreeMap<Vec<u8>, Arc<Object>>,
+    puts: u64,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct MemoryStore(Arc<RwLock<Objects>>);
+
+impl MemoryStore {
+    fn find(&self, key: &str) -> Result<Arc<Object>> {
+        let objects = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let found = objects.by_key.get(key.as_bytes()).cloned();
+        found.ok_or_else(|| Error::new(Kind::NotFound, "there is no such object"))
+    }
+
+    fn insert(&self, key: &str, data: Vec<u8>, options: &PutOptions) -> Result<Done> {
+        let mut objects = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        check_mode(&options.mode, objects.by_key.get(key.as_bytes()).map(|object| &**object))?;
+        objects.puts += 1;
+        let mut metadata = options.metadata.clone();
+        metadata.sort();
+        let details = Details {
+            size: data.len() as u64,
+            revision: Some(objects.puts.to_string()),
+            last_modified_ns: now_ns(),
+            content_type: options.content_type.clone(),
+            metadata,
+        };
+        let object = Arc::new(Object { data: data.into(), details: details.clone() });
+        objects.by_key.insert(key.as_bytes().to_vec(), object);
+        Ok(options.done(details))
+    }
+
+    pub(super) fn write(&self, key: &str, source: &Lent, options: &PutOptions) -> Result<()> {
+        let mut data = Vec::new();
+        // More memory than there is must be an error, not an abort.
+        data.try_reserve_exact(source.size())
+            .map_err(|_| Error::new(Kind::NoSpace, format!("{} bytes do not fit into memory", source.size())))?;
+        for offset in (0..source.size()).step_by(CHUNK) {
+            source.append_to(offset, CHUNK.min(source.size() - offset), &mut data)?;
+        }
+        source.loan().commit(|| self.insert(key, data, options).map_err(Box::new))?;
+        Ok(())
+    }
+}
+
+fn check_mode(mode: &PutMode, present: Option<&Object>) -> Result<()> {
+    match (mode, present) {
+        (PutMode::Create, Some(_)) => Err(Error::new(Kind::Exists, "the object exists, and was to be created")),
+        (PutMode::Update(_), None) => Err(Error::new(Kind::NotFound, "there is no such object to be updated")),
+        (PutMode::Update(revision), Some(present)) if present.details.revision.as_ref() != Some(revision) => {
+            let message = format!(
+                "the object is at revision `{}`, not at `{revision}`; get it again before changing it",
+                present.details.revision.as_deref().unwrap_or_default()
+            );
+            Err(Error::new(Kind::Precondition, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn now_ns() -> Option<i64> {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    since_1970.as_nanos().try_into().ok()
+}
+
+impl Blob for Object {
+    fn size(&self) -> u64 {
+        self.data.len() as u64
+    }
+
+    fn details(&self) -> Details {
+        self.details.clone()
+    }
+
+    fn read(&self, offset: u64, target: &mut LentMut) -> Result<()> {
+        let from = offset as usize;
+        target.copy_from(0, &self.data[from..from + target.size()])?;
+        Ok(())
+    }
+}
+
+impl Backend for MemoryStore {
+    fn capabilities(&self) -> u64 {
+        can::GET_RANGE
+            | can::PUT_CREATE
+            | can::PUT_UPDATE
+            | can::CONTENT_TYPE
+            | can::METADATA
+            | can::LIST_ANY_DELIMITER
+            | can::LIST_START_AFTER
+    }
+
+    fn open(&self, key: &Arc<str>) -> Step<Arc<dyn Blob>> {
+        Step::Now(self.find(key).map(|object| object as Arc<dyn Blob>))
+    }
+
+    fn head(&self, key: &Arc<str>) -> Step<Details> {
+        Step::Now(self.find(key).map(|object| object.details()))
+    }
+
+    fn put_holds(&self, size: u64) -> u64 {
+        size
+    }
+
+    fn put(&self, key: &Arc<str>, source: Lent, options: PutOptions) -> Step<()> {
+        if source.size() <= CHUNK {
+            return Step::Now(self.write(key, &source, &options));
+        }
+        let (store, key) = (self.clone(), key.clone());
+        Step::on_pool(move || store.write(&key, &source, &options))
+    }
+
+    fn delete(&self, key: &Arc<str>) -> Step<()> {
+        // Freed after the lock is, as the last copy of a large object takes its time.
+        let deleted = self.0.write().unwrap_or_else(PoisonError::into_inner).by_key.remove(key.as_bytes());
+        drop(deleted);
+        Step::Now(Ok(()))
+    }
+
+    fn keys(&self, prefix: &[u8], after: &[u8]) -> Step<Box<dyn Keys>> {
+        Step::Now(Ok(Box::new(Walk { store: self.clone(), prefix: prefix.to_vec(), after: after.to_vec() })))
+    }
+}
+
+struct Walk {
+    store: MemoryStore,
+    prefix: Vec<u8>,
+    /// The last key given.
+    after: Vec<u8>,
+}
+
+impl Keys for Walk {
+    fn next(&mut self, skip: Option<&[u8]>) -> Result<Option<Found>> {
+        let objects = self.store.0.read().unwrap_or_else(PoisonError::into_inner);
+        let behind_skip = match skip.map(first_after_all_with) {
+            Some(None) => return Ok(None),
+            Some(Some(bound)) => bound,
+            None => Vec::new(),
+        };
+        let from = if behind_skip > self.after && behind_skip > self.prefix {
+            Bound::Included(behind_skip.as_slice())
+        } else if self.after >= self.prefix {
+            Bound::Excluded(self.after.as_slice())
+        } else {
+            Bound::Included(self.prefix.as_slice())
+        };
+        let next = objects.by_key.range::<[u8], _>((from, Bound::Unbounded)).next();
+        let Some((key, object)) = next.filter(|(key, _)| key.starts_with(&self.prefix)) else { return Ok(None) };
+        self.after.clone_from(key);
+        Ok(Some(Found {
+            key: key.clone(),
+            size: object.details.size,
+            last_modified_ns: object.details.last_modified_ns,
+            revision: object.details.revision.clone(),
+        }))
+    }
+}
+
+/// The least text that sorts after all that begin with `prefix`, if there is one.
+fn first_after_all_with(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut bound = prefix[..=last].to_vec();
+    bound[last] += 1;
+    Some(bound)
+}

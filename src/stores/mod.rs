@@ -1,0 +1,250 @@
+//! Stores: where objects are. A URL and string options make one; here are the only names of their kinds.
+
+mod file;
+pub(crate) mod key;
+pub(crate) mod memory;
+mod options;
+
+#[cfg(feature = "faults")]
+mod faults;
+
+use crate::error::{Error, Kind, Result};
+use crate::memory::{Lent, LentMut};
+use crate::pool::Pool;
+use crate::request::{Details, Done};
+use crate::service::Shared;
+use futures_util::future::BoxFuture;
+use options::Options;
+use std::sync::Arc;
+use url::Url;
+
+/// What a store can do beyond what all of them can, as bits.
+pub mod can {
+    /// get: a range.
+    pub const GET_RANGE: u64 = 1;
+    /// put: only where nothing is there.
+    pub const PUT_CREATE: u64 = 2;
+    /// put: only at a revision.
+    pub const PUT_UPDATE: u64 = 4;
+    /// put: a content type.
+    pub const CONTENT_TYPE: u64 = 8;
+    /// put: user metadata.
+    pub const METADATA: u64 = 16;
+    /// list: a delimiter other than "/".
+    pub const LIST_ANY_DELIMITER: u64 = 32;
+    /// list: an entry to start after.
+    pub const LIST_START_AFTER: u64 = 64;
+}
+
+/// Where a step of a store's work runs.
+pub(crate) enum Step<T> {
+    /// It is done: it took no longer than a chunk's copying.
+    Now(Result<T>),
+    /// On the pool.
+    Pool(Box<dyn FnOnce() -> Result<T> + Send>),
+    /// Wherever it waits.
+    #[cfg_attr(not(feature = "faults"), expect(dead_code, reason = "the stores so far wait for nothing"))]
+    Future(BoxFuture<'static, Result<T>>),
+}
+
+impl<T: Send + 'static> Step<T> {
+    pub(crate) fn on_pool(job: impl FnOnce() -> Result<T> + Send + 'static) -> Step<T> {
+        Step::Pool(Box::new(job))
+    }
+
+    pub(crate) async fn run(self, pool: &Pool) -> Result<T> {
+        match self {
+            Step::Now(outcome) => outcome,
+            Step::Pool(job) => pool.run(job).await,
+            Step::Future(future) => future.await,
+        }
+    }
+}
+
+/// One state of one object, to be read at any place.
+pub(crate) trait Blob: Send + Sync {
+    /// Bytes.
+    fn size(&self) -> u64;
+    /// All that is known of it.
+    fn details(&self) -> Details;
+    /// Fills `target` with the bytes from `offset` on, which are there. Fails where the object has changed since it
+    /// was opened, so that no two states are ever mixed.
+    fn read(&self, offset: u64, target: &mut LentMut) -> Result<()>;
+}
+
+/// When a put takes effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PutMode {
+    /// Always.
+    Overwrite,
+    /// Where nothing is there.
+    Create,
+    /// Where the object is at this revision.
+    Update(String),
+}
+
+/// What a put writes besides the bytes, and when.
+#[derive(Clone, Debug)]
+pub struct PutOptions {
+    /// When it takes effect.
+    pub mode: PutMode,
+    /// The content type to keep with the object.
+    pub content_type: Option<String>,
+    /// User metadata to keep with the object.
+    pub metadata: Vec<(String, String)>,
+    /// Whether the completion brings details.
+    pub wants_details: bool,
+}
+
+impl PutOptions {
+    fn done(&self, details: Details) -> Done {
+        Done::new(details.size, details, self.wants_details)
+    }
+}
+
+/// One key that a store's walk has found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) key: Vec<u8>,
+    pub(crate) size: u64,
+    pub(crate) last_modified_ns: Option<i64>,
+    pub(crate) revision: Option<String>,
+}
+
+/// A walk over keys in order of their bytes. It runs on the pool.
+pub(crate) trait Keys: Send {
+    /// The next key, of those that do not begin with `skip`.
+    fn next(&mut self, skip: Option<&[u8]>) -> Result<Option<Found>>;
+}
+
+/// What a kind of store does. Keys have passed [`key::check`] and [`Backend::check_key`].
+pub(crate) trait Backend: Send + Sync {
+    /// The bits of [`can`].
+    fn capabilities(&self) -> u64;
+    /// Refuses keys that this store cannot hold.
+    fn check_key(&self, _key: &str) -> Result<()> {
+        Ok(())
+    }
+    /// Opens an object for reading.
+    fn open(&self, key: &Arc<str>) -> Step<Arc<dyn Blob>>;
+    /// Tells what is known of an object.
+    fn head(&self, key: &Arc<str>) -> Step<Details>;
+    /// Bytes of memory that a put of this size holds while it runs.
+    fn put_holds(&self, size: u64) -> u64;
+    /// Writes an object. Its outcome is the verdict of the commit; what is returned here matters only without one.
+    fn put(&self, key: &Arc<str>, source: Lent, options: PutOptions) -> Step<()>;
+    /// Deletes an object; one that is not there is deleted already.
+    fn delete(&self, key: &Arc<str>) -> Step<()>;
+    /// Walks the keys that begin with `prefix` and sort after `after`.
+    fn keys(&self, prefix: &[u8], after: &[u8]) -> Step<Box<dyn Keys>>;
+}
+
+/// An open store.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) service: Arc<Shared>,
+    pub(crate) backend: Arc<dyn Backend>,
+    /// Bytes of a part of a large get.
+    pub(crate) part_size: u64,
+    /// Parts of one get moved at once.
+    pub(crate) max_in_flight: u32,
+}
+
+/// Schemes that will be stores, and are not in this build.
+const FOREIGN: [&str; 12] =
+    ["s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss", "wasb", "wasbs", "http", "https"];
+
+impl Store {
+    /// Opens a store by its URL and options; everything that is wrong with them is said now.
+    pub fn open(service: &Arc<Shared>, url: &str, pairs: &[(String, String)]) -> Result<Store> {
+        service.check_open()?;
+        let open = || -> Result<Store> {
+            let (url, kind) = parse(url)?;
+            let mut options = Options::new(kind, pairs)?;
+            let part_size = options.size("part_size", 8 << 20)?;
+            let max_in_flight = options.count("max_in_flight", 4)?;
+            let backend: Arc<dyn Backend> = match kind {
+                "file" => Arc::new(file::FileStore::open(&url, &mut options)?),
+                #[cfg(feature = "faults")]
+                "fault" => Arc::new(faults::FaultStore::new(service.memory_names.open(&url)?)),
+                _ => service.memory_names.open(&url)?,
+            };
+            Ok(Store { service: service.clone(), backend, part_size, max_in_flight })
+        };
+        // A URL can hold credentials before its `@`.
+        open().map_err(|error| error.asked(format_args!("open store `{}`", without_user(url))))
+    }
+
+    /// The bits of [`can`].
+    pub fn capabilities(&self) -> u64 {
+        self.backend.capabilities()
+    }
+
+    /// The service that the store is of.
+    pub fn service(&self) -> &Arc<Shared> {
+        &self.service
+    }
+
+    /// Refuses what is no key, or none that this store can hold.
+    pub fn check_key(&self, key: &str) -> Result<()> {
+        key::check(key)?;
+        self.backend.check_key(key)
+    }
+
+    /// Refuses what this store cannot do.
+    pub(crate) fn needs(&self, capability: u64, what: &str) -> Result<()> {
+        if self.backend.capabilities() & capability != 0 {
+            return Ok(());
+        }
+        let message = format!("this store cannot do {what}; blobferry/store.h has the table of what each store can");
+        Err(Error::new(Kind::Unsupported, message))
+    }
+}
+
+/// The kinds of stores in this build, by scheme.
+#[cfg(not(feature = "faults"))]
+const KINDS: [&str; 2] = ["memory", "file"];
+#[cfg(feature = "faults")]
+const KINDS: [&str; 3] = ["memory", "file", "fault"];
+
+fn parse(text: &str) -> Result<(Url, &'static str)> {
+    let known = || KINDS.map(|kind| format!("{kind}://")).join(" and ");
+    let Some((scheme, _)) = text.split_once("://") else {
+        let message = format!("a URL of the form scheme://… is needed; this build knows {}", known());
+        return Err(Error::argument(message));
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    let Some(kind) = KINDS.into_iter().find(|kind| *kind == scheme) else {
+        if FOREIGN.contains(&scheme.as_str()) {
+            let message = format!("{scheme}:// is not in this build, which knows {}", known());
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        let nearest = options::nearest(&scheme, &KINDS);
+        let message = format!("unknown scheme `{scheme}`; did you mean {nearest}://? This build knows {}", known());
+        return Err(Error::argument(message));
+    };
+    let url = Url::parse(text).map_err(|error| Error::argument(format!("the URL is malformed: {error}")))?;
+    let superfluous = [
+        (!url.username().is_empty() || url.password().is_some(), "a user"),
+        (url.port().is_some(), "a port"),
+        (url.query().is_some(), "a query (`?…`; write `%3F` for a question mark)"),
+        (url.fragment().is_some(), "a fragment (`#…`; write `%23` for a hash)"),
+    ];
+    for (is_there, what) in superfluous {
+        if is_there {
+            return Err(Error::argument(format!("a {kind}:// URL has no place for {what}; options are given apart")));
+        }
+    }
+    Ok((url, kind))
+}
+
+fn without_user(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let authority_end = rest.find('/').unwrap_or(rest.len());
+            let from = rest[..authority_end].rfind('@').map_or(0, |at| at + 1);
+            format!("{scheme}://{}", &rest[from..])
+        }
+        None => url.to_string(),
+    }
+}

@@ -1,0 +1,63 @@
+//! Threads of ours: named, counted, and deaf to signals, which belong to the host.
+
+use crate::error::{Error, Kind, Result};
+use crate::live;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use std::cell::Cell;
+use std::thread::JoinHandle;
+
+thread_local! {
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the caller runs on a thread of ours, which must not wait for threads of ours.
+pub fn is_ours() -> bool {
+    IS_OURS.get()
+}
+
+/// Signals that a thread raises by what it does itself. Blocked, they would end the process without a word to the
+/// host's handler.
+const SYNCHRONOUS: [Signal; 6] =
+    [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGTRAP, Signal::SIGSYS];
+
+/// Makes a thread with every asynchronous signal (and SIGPIPE) blocked from its first instruction on.
+pub(crate) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let mut blocked = SigSet::all();
+    for signal in SYNCHRONOUS {
+        blocked.remove(signal);
+    }
+    let failed = |error: std::io::Error| {
+        Error::new(Kind::Io, format!("the system gave no thread: {error}; are its limits on processes reached?"))
+    };
+    let before = blocked.thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(|errno| failed(errno.into()))?;
+    live::THREADS.add(1);
+    let spawned = std::thread::Builder::new().name(name).spawn(move || {
+        let _counted = Counted;
+        IS_OURS.set(true);
+        run();
+    });
+    before.thread_set_mask().map_err(|errno| failed(errno.into()))?;
+    spawned.map_err(|error| {
+        live::THREADS.add(-1);
+        failed(error)
+    })
+}
+
+struct Counted;
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        live::THREADS.add(-1);
+    }
+}
+
+/// Runs what waits for threads of ours: here, or, when this is one of them, on a thread made for it.
+pub(crate) fn reap(wait: impl FnOnce() + Send + 'static) {
+    if !is_ours() {
+        return wait();
+    }
+    if let Err(error) = spawn("blobferry-reap".to_string(), wait) {
+        // Without a thread to wait on, what was to be reaped lives until the process ends.
+        debug_assert!(false, "{error}");
+    }
+}

@@ -1,0 +1,33 @@
+//! One lent buffer into an object.
+
+use crate::error::Result;
+use crate::memory::Lent;
+use crate::request::Work;
+use crate::stores::{PutMode, PutOptions, Store, can};
+use std::sync::Arc;
+
+/// Writes an object. What the store cannot do is refused here, before any byte moves.
+pub fn put(store: &Store, key: Arc<str>, source: Lent, options: PutOptions) -> Result<Work> {
+    match options.mode {
+        PutMode::Overwrite => {}
+        PutMode::Create => store.needs(can::PUT_CREATE, "a put that only creates")?,
+        PutMode::Update(_) => store.needs(can::PUT_UPDATE, "a put that only updates a revision")?,
+    }
+    if options.content_type.is_some() {
+        store.needs(can::CONTENT_TYPE, "a put with a content type")?;
+    }
+    if !options.metadata.is_empty() {
+        store.needs(can::METADATA, "a put with user metadata")?;
+    }
+    let store = store.clone();
+    Ok(Box::pin(async move {
+        let _held = store.service.hold_bytes(store.backend.put_holds(source.size() as u64)).await;
+        let loan = source.loan().clone();
+        let ended = store.backend.put(&key, source, options).run(&store.service.pool).await;
+        match (loan.verdict(), ended) {
+            (Some(verdict), _) => verdict,
+            (None, Err(error)) => Err(Box::new(error)),
+            (None, Ok(())) => unreachable!("a store that ends a put well has committed it"),
+        }
+    }))
+}
