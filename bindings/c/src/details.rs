@@ -1,0 +1,84 @@
+//! details.h: what is known of an object.
+
+use crate::base::blobferry_pair_t;
+use crate::cast;
+use blobferry_core::request::Details;
+use std::ffi::{CString, c_char};
+
+/// The time of an object whose store does not tell it.
+pub(crate) const BLOBFERRY_TIME_UNKNOWN: i64 = i64::MIN;
+
+pub struct blobferry_details_t {
+    size: u64,
+    last_modified_ns: i64,
+    revision: Option<CString>,
+    content_type: Option<CString>,
+    metadata: Vec<blobferry_pair_t>,
+    /// What `metadata` points to.
+    _texts: Vec<(CString, CString)>,
+}
+
+/// Gives details out.
+pub(crate) fn new_details(details: Details) -> *mut blobferry_details_t {
+    let texts: Vec<_> =
+        details.metadata.into_iter().map(|(key, value)| (cast::c_text(key), cast::c_text(value))).collect();
+    cast::give(blobferry_details_t {
+        size: details.size,
+        last_modified_ns: details.last_modified_ns.unwrap_or(BLOBFERRY_TIME_UNKNOWN),
+        revision: details.revision.map(cast::c_text),
+        content_type: details.content_type.map(cast::c_text),
+        metadata: texts
+            .iter()
+            .map(|(key, value)| blobferry_pair_t { key: key.as_ptr(), value: value.as_ptr() })
+            .collect(),
+        _texts: texts,
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_size(details: *const blobferry_details_t) -> u64 {
+    // SAFETY: the header's contract.
+    unsafe { details.as_ref() }.map_or(0, |details| details.size)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_revision(details: *const blobferry_details_t) -> *const c_char {
+    // SAFETY: the header's contract.
+    text_or_null(unsafe { details.as_ref() }.and_then(|details| details.revision.as_ref()))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_last_modified_ns(details: *const blobferry_details_t) -> i64 {
+    // SAFETY: the header's contract.
+    unsafe { details.as_ref() }.map_or(BLOBFERRY_TIME_UNKNOWN, |details| details.last_modified_ns)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_content_type(details: *const blobferry_details_t) -> *const c_char {
+    // SAFETY: the header's contract.
+    text_or_null(unsafe { details.as_ref() }.and_then(|details| details.content_type.as_ref()))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_metadata(
+    details: *const blobferry_details_t,
+    count_out: *mut usize,
+) -> *const blobferry_pair_t {
+    // SAFETY: the header's contract.
+    let metadata = unsafe { details.as_ref() }.map_or(&[][..], |details| &details.metadata);
+    // SAFETY: the header's contract.
+    if let Some(count_out) = unsafe { count_out.as_mut() } {
+        *count_out = metadata.len();
+    }
+    if metadata.is_empty() { std::ptr::null() } else { metadata.as_ptr() }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_free(details: *mut blobferry_details_t) {
+    // SAFETY: the header's contract.
+    drop(unsafe { cast::take(details) });
+}
+
+fn text_or_null(text: Option<&CString>) -> *const c_char {
+    text.map_or(std::ptr::null(), |text| text.as_ptr())
+}

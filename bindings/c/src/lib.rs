@@ -1,0 +1,19 @@
+//! The C boundary: one file per noun of the header, `cast` for pointers, `boundary` for panics.
+//!
+//! Each exported function is thin: it turns arguments into values with `cast`, calls the crate below, and writes
+//! its outputs. The header is the contract for all of them: a pointer is NULL or what the header says it is.
+#![expect(unsafe_code, reason = "C hands in pointers")]
+#![expect(non_camel_case_types, reason = "types have the names of the header")]
+// What a caller must keep to stands in the header, once.
+#![expect(clippy::missing_safety_doc, reason = "the header is the contract")]
+
+mod base;
+mod boundary;
+mod cast;
+mod cq;
+mod details;
+mod error;
+mod list;
+mod object;
+mod service;
+mod store;
