@@ -18,6 +18,7 @@
 
 mod completion;
 mod dispatch;
+mod origin;
 mod pool;
 mod sync;
 mod ticket;

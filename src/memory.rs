@@ -47,13 +47,14 @@ pub(crate) struct Lease<P> {
 struct End<P> {
     /// What to tell when the memory is back; there from the closing on.
     waiting: Option<P>,
+    is_told: bool,
     verdict: Option<Outcome>,
 }
 
 impl<P: Returned> Lease<P> {
     pub(crate) fn new() -> Lease<P> {
         live::LEASES.add(1);
-        Lease { guards: AtomicUsize::new(0), end: Mutex::new(End { waiting: None, verdict: None }) }
+        Lease { guards: AtomicUsize::new(0), end: Mutex::new(End { waiting: None, is_told: false, verdict: None }) }
     }
 
     fn guard(&self) -> Result<Guard<'_, P>, Revoked> {
@@ -81,9 +82,11 @@ impl<P: Returned> Lease<P> {
     fn tell(&self) {
         let (waiting, verdict) = {
             let mut end = sync::lock(&self.end);
+            end.is_told = true;
             (end.waiting.take(), end.verdict.take())
         };
         if let Some(waiting) = waiting {
+            live::LEASES.add(-1);
             waiting.returned(verdict);
         }
     }
@@ -106,7 +109,9 @@ impl<P: Returned> Drop for Guard<'_, P> {
 
 impl<P> Drop for Lease<P> {
     fn drop(&mut self) {
-        live::LEASES.add(-1);
+        if !sync::lock(&self.end).is_told {
+            live::LEASES.add(-1);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::dispatch::Flight;
 use crate::error::{Error, Kind, Result};
 use crate::live;
+use crate::origin::Origin;
 use crate::pool::Pool;
 use crate::queue::Queue;
 use crate::settings::Settings;
@@ -33,7 +34,7 @@ struct Threads {
 pub struct Shared {
     settings: Settings,
     /// The process that has the threads.
-    process: u32,
+    origin: Origin,
     io: Vec<Handle>,
     next_io: AtomicUsize,
     pub(crate) pool: Pool,
@@ -114,7 +115,7 @@ fn start(settings: Settings, threads: &mut Threads) -> Result<Shared> {
     let byte_units = (settings.max_bytes_in_flight.div_ceil(BYTES_UNIT) as usize).min(Semaphore::MAX_PERMITS);
     Ok(Shared {
         settings,
-        process: std::process::id(),
+        origin: Origin::here(),
         io,
         next_io: AtomicUsize::new(0),
         pool,
@@ -160,12 +161,12 @@ impl Shared {
 
     /// Refuses in a child made by fork, which has none of the threads.
     pub fn check_process(&self) -> Result<()> {
-        if self.process == std::process::id() {
+        if self.origin.is_here() {
             return Ok(());
         }
         let message = format!(
             "the handle belongs to process {}, of which this one is a fork; make a service of its own after the fork",
-            self.process
+            self.origin.process()
         );
         Err(Error::new(Kind::Forked, message))
     }

@@ -156,15 +156,15 @@ const FOREIGN: [&str; 12] =
 
 impl Store {
     /// Opens a store by its URL and options; everything that is wrong with them is said now.
-    pub fn open(service: &Arc<Shared>, url: &str, pairs: &[(String, String)]) -> Result<Store> {
+    pub fn open(service: &Arc<Shared>, text: &str, pairs: &[(String, String)]) -> Result<Store> {
         service.check_open()?;
         let open = || -> Result<Store> {
-            let (url, kind) = parse(url)?;
+            let (url, kind) = parse(text)?;
             let mut options = Options::new(kind, pairs)?;
             let part_size = options.size("part_size", 8 << 20)?;
             let max_in_flight = options.count("max_in_flight", 4)?;
             let backend: Arc<dyn Backend> = match kind {
-                "file" => Arc::new(file::FileStore::open(&url, &mut options)?),
+                "file" => Arc::new(file::FileStore::open(text, &url, &mut options)?),
                 #[cfg(feature = "faults")]
                 "fault" => Arc::new(faults::FaultStore::new(service.memory_names.open(&url)?)),
                 _ => service.memory_names.open(&url)?,
@@ -172,7 +172,7 @@ impl Store {
             Ok(Store { service: service.clone(), backend, part_size, max_in_flight })
         };
         // A URL can hold credentials before its `@`.
-        open().map_err(|error| error.asked(format_args!("open store `{}`", without_user(url))))
+        open().map_err(|error| error.asked(format_args!("open store `{}`", without_user(text))))
     }
 
     /// The bits of [`can`].
@@ -219,10 +219,10 @@ fn parse(text: &str) -> Result<(Url, &'static str)> {
             let message = format!("{scheme}:// is not in this build, which knows {}", known());
             return Err(Error::new(Kind::Unsupported, message));
         }
-        let nearest = options::nearest(&scheme, &KINDS);
-        let message = format!("unknown scheme `{scheme}`; did you mean {nearest}://? This build knows {}", known());
-        return Err(Error::argument(message));
+        let guess = options::nearest(&scheme, &KINDS).map_or(String::new(), |near| format!("did you mean {near}://? "));
+        return Err(Error::argument(format!("unknown scheme `{scheme}`; {guess}this build knows {}", known())));
     };
+    check_escapes(text)?;
     let url = Url::parse(text).map_err(|error| Error::argument(format!("the URL is malformed: {error}")))?;
     let superfluous = [
         (!url.username().is_empty() || url.password().is_some(), "a user"),
@@ -236,6 +236,19 @@ fn parse(text: &str) -> Result<(Url, &'static str)> {
         }
     }
     Ok((url, kind))
+}
+
+/// Refuses a `%` that begins no escape, which would otherwise stand for itself.
+fn check_escapes(url: &str) -> Result<()> {
+    for (at, _) in url.match_indices('%') {
+        let digits = url.as_bytes().get(at + 1..at + 3);
+        if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+            return Err(Error::argument(
+                "the URL is malformed: a `%` is followed by two hex digits; write `%25` for one",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn without_user(url: &str) -> String {

@@ -20,9 +20,9 @@ impl<'a> Options<'a> {
         }
         for (index, (key, _)) in pairs.iter().enumerate() {
             if !known.contains(&key.as_str()) {
-                let nearest = nearest(key, &known);
-                let message = format!("unknown option `{key}`; did you mean `{nearest}`? {kind}:// knows {known:?}");
-                return Err(Error::argument(message));
+                let guess = nearest(key, &known).map_or(String::new(), |near| format!("did you mean `{near}`? "));
+                let known = known.join(", ");
+                return Err(Error::argument(format!("unknown option `{key}`; {guess}{kind}:// knows {known}")));
             }
             if pairs[..index].iter().any(|(earlier, _)| earlier == key) {
                 return Err(Error::argument(format!("option `{key}` is given twice")));
@@ -72,10 +72,11 @@ fn parse_size(text: &str) -> Option<u64> {
     text[..digits].parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// The known word nearest to what was written.
-pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> &'a str {
-    let distance = |word: &&&str| strsim::damerau_levenshtein(written, word);
-    known.iter().min_by_key(distance).copied().unwrap_or_default()
+/// The known word nearest to what was written, if one is near enough to have been meant.
+pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |word: &&str| strsim::damerau_levenshtein(written, word);
+    let near = known.iter().copied().min_by_key(distance)?;
+    (distance(&near) <= near.len().max(written.len()) / 2).then_some(near)
 }
 
 #[cfg(all(test, not(loom)))]

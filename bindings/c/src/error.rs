@@ -13,9 +13,18 @@ pub struct blobferry_error_t {
 
 /// Gives an error out.
 pub(crate) fn new_error(error: Box<Error>) -> *mut blobferry_error_t {
-    let message = cast::c_text(error.message.as_str());
+    let message = cast::c_text(one_line(&error.message));
     let request_id = error.request_id.as_deref().map(cast::c_text);
     cast::give(blobferry_error_t { error, message, request_id })
+}
+
+/// A message with the control characters escaped that a key, a file name or a server may have brought into it.
+fn one_line(message: &str) -> String {
+    let mut line = String::with_capacity(message.len());
+    for character in message.chars() {
+        if character.is_control() { line.extend(character.escape_default()) } else { line.push(character) }
+    }
+    line
 }
 
 #[unsafe(no_mangle)]

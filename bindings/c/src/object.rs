@@ -147,7 +147,6 @@ impl Submission<'_> {
     pub(crate) unsafe fn submit(self, loan: Option<Loan>, work: impl FnOnce() -> Result<Work>) -> Result<()> {
         // SAFETY: the header's contract.
         let queue = &unsafe { cast::borrow(self.cq, "cq") }?.queue;
-        queue.service().check_process()?;
         if !Arc::ptr_eq(queue.service(), self.store.service()) {
             return Err(Error::argument("`cq` is of another service than the store"));
         }

@@ -9,7 +9,7 @@ use super::{Backend, Blob, Keys, PutMode, PutOptions, Step, can};
 use crate::error::{Error, Kind, Result};
 use crate::memory::{CHUNK, Lent, LentMut};
 use crate::request::Details;
-use root::{Root, failed};
+use root::{Root, failed, no_file};
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
 use staged::{Landing, Staged};
@@ -31,8 +31,10 @@ pub(super) struct FileStore {
 }
 
 impl FileStore {
-    pub(super) fn open(url: &Url, options: &mut Options<'_>) -> Result<FileStore> {
-        if !matches!(url.host_str(), None | Some("" | "localhost")) {
+    /// `text` is the URL as it was written: parsed, one without a path would have the root's.
+    pub(super) fn open(text: &str, url: &Url, options: &mut Options<'_>) -> Result<FileStore> {
+        let has_path = text.split_once("://").is_some_and(|(_, rest)| rest.contains('/'));
+        if !has_path || !matches!(url.host_str(), None | Some("" | "localhost")) {
             let message = "a file:// URL has three slashes and an absolute path, as file:///var/data";
             return Err(Error::argument(message));
         }
@@ -192,7 +194,7 @@ fn stat_of_object(file: &OwnedFd) -> Result<Stat> {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(stat),
         FileType::Directory => Err(Error::new(Kind::NotFound, "there is a folder of this name, and no object")),
-        other => Err(Error::new(Kind::Unsupported, format!("it is neither a file nor a folder, but a {other:?}"))),
+        other => Err(no_file(&format!("{other:?}"))),
     }
 }
 

@@ -47,6 +47,8 @@ impl Root {
     pub(super) fn open_at(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd> {
         self.try_open(&self.folder, path, flags).map_err(|errno| match errno {
             Errno::NOENT | Errno::NOTDIR => Error::new(Kind::NotFound, "there is no such object"),
+            // A socket, which cannot be opened.
+            Errno::NXIO => no_file("Socket"),
             other => failed(other, "opening the file"),
         })
     }
@@ -108,6 +110,10 @@ pub(super) fn path_of_open(file: &OwnedFd) -> String {
 /// Whether `/proc` is there to name open files by.
 pub(super) fn has_path_of_open(file: &OwnedFd) -> bool {
     rustix::fs::statat(CWD, path_of_open(file), AtFlags::empty()).is_ok()
+}
+
+pub(super) fn no_file(kind: &str) -> Error {
+    Error::new(Kind::Unsupported, format!("it is neither a file nor a folder, but a {kind}"))
 }
 
 pub(super) fn folder_in_the_way() -> Error {
