@@ -250,7 +250,8 @@ impl LentMut {
     pub fn copy_from(&mut self, offset: usize, source: &[u8]) -> Result<(), Revoked> {
         for (index, chunk) in source.chunks(CHUNK).enumerate() {
             self.fill(offset + index * CHUNK, chunk.len(), |place| {
-                place.write_copy_of_slice(chunk);
+                // SAFETY: `place` has as many bytes as `chunk`, and is the caller's memory, not ours.
+                unsafe { place.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(chunk.as_ptr(), chunk.len()) };
             })?;
         }
         Ok(())

@@ -25,7 +25,7 @@ impl Pool {
         let mut pool = Pool { jobs, threads: 0 };
         for index in 0..threads {
             let queue = queue.clone();
-            match threads::spawn(format!("blobferry-po-{index}"), move || work(&queue)) {
+            match threads::spawn(format!("blobferry-pool{index}"), move || work(&queue)) {
                 Ok(thread) => started.push(thread),
                 Err(error) => {
                     pool.stop();

@@ -156,8 +156,9 @@ BLOBFERRY_API blobferry_status_t blobferry_service_drain(blobferry_service_t *se
  * @param service  given; NULL does nothing
  *
  * Threads: any; once per service. Not from inside a wake function.
- * Blocks:  until the requests that run have been cancelled; at most one chunk
- *          (1 MiB) of file I/O or one commit (rename, fsync) each.
+ * Blocks:  until the requests that run have been cancelled; each ends after at
+ *          most one chunk (1 MiB) of file I/O, one commit (rename, fsync) or one
+ *          page of a list.
  * Since:   0.1
  * See:     blobferry_service_drain, blobferry_cq_free
  */

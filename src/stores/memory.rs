@@ -67,7 +67,10 @@ impl MemoryStore {
             metadata,
         };
         let object = Arc::new(Object { data: data.into(), details: details.clone() });
-        objects.by_key.insert(key.as_bytes().to_vec(), object);
+        let replaced = objects.by_key.insert(key.as_bytes().to_vec(), object);
+        // Freed after the lock is, as the last copy of a large object takes its time.
+        drop(objects);
+        drop(replaced);
         Ok(options.done(details))
     }
 
@@ -152,10 +155,15 @@ impl Backend for MemoryStore {
     }
 
     fn delete(&self, key: &Arc<str>) -> Step<()> {
-        // Freed after the lock is, as the last copy of a large object takes its time.
         let deleted = self.0.write().unwrap_or_else(PoisonError::into_inner).by_key.remove(key.as_bytes());
-        drop(deleted);
-        Step::Now(Ok(()))
+        match deleted {
+            // Freeing it takes its time.
+            Some(object) if object.data.len() > CHUNK => Step::on_pool(move || {
+                drop(object);
+                Ok(())
+            }),
+            _ => Step::Now(Ok(())),
+        }
     }
 
     fn keys(&self, prefix: &[u8], after: &[u8]) -> Step<Box<dyn Keys>> {

@@ -4,8 +4,6 @@
 //! its outputs. The header is the contract for all of them: a pointer is NULL or what the header says it is.
 #![expect(unsafe_code, reason = "C hands in pointers")]
 #![expect(non_camel_case_types, reason = "types have the names of the header")]
-// What a caller must keep to stands in the header, once.
-#![expect(clippy::missing_safety_doc, reason = "the header is the contract")]
 
 mod base;
 mod boundary;

@@ -143,7 +143,7 @@ impl Blob for OpenFile {
 fn read_exactly(file: &OwnedFd, mut offset: u64, mut place: &mut [MaybeUninit<u8>]) -> Result<()> {
     while !place.is_empty() {
         match rustix::io::pread(file, &mut *place, offset) {
-            Ok((read, _)) if read.is_empty() => return Err(changed()),
+            Ok(([], _)) => return Err(changed()),
             Ok((read, _)) => {
                 let size = read.len();
                 offset += size as u64;
