@@ -1,290 +1,317 @@
-//! The completion ring: what has finished, oldest first, and whether somebody sleeps until something has.
-//!
-//! Many producers, and consumers that take turns under a lock. A producer never waits: it takes the next
-//! position by one addition, and the slot there is free because every entry in the ring holds a credit and there
-//! are no more credits than slots (a credit comes back only after its entry was taken out, with release and
-//! acquire on the way: see `ticket.rs`).
-//!
-//! Sleeping is Dekker's protocol. A consumer announces its sleep, then looks at the ring once more; a producer
-//! publishes, then looks whether somebody sleeps. Between the two steps of each stands a sequentially consistent
-//! fence, so at least one of them sees the other: no entry is left behind with everybody asleep. Whoever takes an
-//! announcement away wakes its sleeper, so a sleeper is woken once, however many entries come.
-#![expect(unsafe_code, reason = "slots are written and read without a lock, by position")]
+//! The end of a request: its promise, kept exactly once, and the queue where completions arrive and wake whoever
+//! waits for them.
 
-use crate::sync::{AtomicU32, AtomicUsize, Mutex, Site, UnsafeCell, fence, order};
-use crossbeam_utils::CachePadded;
-use std::mem::MaybeUninit;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::error::{Asked, Error, Kind, Result};
+use crate::outcome::{Completion, Outcome};
+use crate::ring::Ring;
+use crate::sync::lock;
+use crate::ticket::Credits;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-struct Slot<T> {
-    /// 1 + the position whose entry is in `value`, or an earlier lap's.
-    sequence: AtomicUsize,
-    value: UnsafeCell<MaybeUninit<T>>,
+/// How a consumer that has armed the queue is woken.
+pub(crate) enum Wake {
+    /// It cannot arm.
+    None,
+    /// An eventfd becomes readable.
+    Fd(OwnedFd),
+    /// A function is called.
+    Function(Box<dyn Fn() + Send + Sync>),
 }
 
-/// See the module.
-pub(crate) struct Ring<T> {
-    slots: Box<[Slot<T>]>,
-    /// The next position to publish at.
-    tail: CachePadded<AtomicUsize>,
-    /// Kinds of sleepers that have announced themselves, as bits.
-    sleepers: CachePadded<AtomicU32>,
-    /// The next position to take, and the turn to take it.
-    head: CachePadded<Mutex<usize>>,
+/// Sleepers of the ring: the consumer that armed the queue, and threads in [`Arrivals::wait`].
+const ARMED: u32 = 1;
+const WAITING: u32 = 2;
+
+/// Bits of `life` above the number of running requests.
+const CLOSED: u64 = 1 << 63;
+const AWAITED: u64 = 1 << 62;
+const RUNNING: u64 = AWAITED - 1;
+
+/// The most entries whose credits are given back at once.
+const BATCH: usize = 256;
+
+/// Where the finished requests of one queue arrive.
+pub struct Arrivals {
+    pub(crate) credits: Credits,
+    ring: Ring<Completion>,
+    /// Running requests, each until its wake has returned; and the bits above.
+    life: AtomicU64,
+    /// Closed, nothing runs, and no wake is running or will be.
+    is_finished: AtomicBool,
+    wake: Wake,
+    /// Threads asleep in `wait`.
+    waiting: Mutex<usize>,
+    arrived: Condvar,
+    /// For those who wait until nothing runs.
+    idle: Condvar,
 }
 
-// SAFETY: a slot's value is reached by one producer, which owns the position, until it stores the sequence, and
-// by the consumer that holds `head` from then on.
-unsafe impl<T: Send> Sync for Ring<T> {}
-// SAFETY: the ring owns its values.
-unsafe impl<T: Send> Send for Ring<T> {}
-
-impl<T> Ring<T> {
-    /// A ring for at most `capacity` entries at once.
-    pub(crate) fn new(capacity: usize) -> Ring<T> {
-        let slots = (0..capacity.next_power_of_two())
-            .map(|_| Slot { sequence: AtomicUsize::new(0), value: UnsafeCell::new(MaybeUninit::uninit()) })
-            .collect();
-        Ring {
-            slots,
-            tail: CachePadded::new(AtomicUsize::new(0)),
-            sleepers: CachePadded::new(AtomicU32::new(0)),
-            head: CachePadded::new(Mutex::new(0)),
+impl Arrivals {
+    pub(crate) fn new(capacity: u32, wake: Wake) -> Arrivals {
+        Arrivals {
+            credits: Credits::new(capacity),
+            ring: Ring::new(capacity as usize),
+            life: AtomicU64::new(0),
+            is_finished: AtomicBool::new(false),
+            wake,
+            waiting: Mutex::new(0),
+            arrived: Condvar::new(),
+            idle: Condvar::new(),
         }
     }
 
-    fn slot(&self, position: usize) -> &Slot<T> {
-        &self.slots[position & (self.slots.len() - 1)]
+    /// Whether there is something for [`Arrivals::arm`] to arm.
+    pub fn can_be_armed(&self) -> bool {
+        !matches!(self.wake, Wake::None)
     }
 
-    /// Publishes an entry. The caller holds a credit for it. Returns the sleepers to wake.
-    pub(crate) fn push(&self, value: T) -> u32 {
-        let position = self.tail.fetch_add(1, Relaxed);
-        let slot = self.slot(position);
-        // SAFETY: the position is ours alone, and its slot was emptied before the credit that we hold was free.
-        slot.value.with_mut(|place| unsafe { (*place).write(value) });
-        slot.sequence.store(position.wrapping_add(1), order(Site::Publish, Release));
-        fence(Site::ProducerFence);
-        self.take_sleepers()
+    /// The eventfd that wakes.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.wake {
+            Wake::Fd(fd) => Some(fd.as_fd()),
+            _ => None,
+        }
     }
 
-    /// To be called once nothing will be pushed any more, and that has been made known. Returns the sleepers to
-    /// wake: whoever is not among them sees, after announcing itself, that nothing will come.
-    pub(crate) fn end(&self) -> u32 {
-        fence(Site::EndFence);
-        self.take_sleepers()
+    /// Counts a request in and gives its ticket; its promise must follow. None: no credit is free.
+    pub(crate) fn begin(&self) -> Result<Option<u64>> {
+        let Some(ticket) = self.credits.take() else {
+            return if self.is_closed() { Err(closed()) } else { Ok(None) };
+        };
+        let count_in = |life| (life & CLOSED == 0).then_some(life + 1);
+        if self.life.fetch_update(AcqRel, Relaxed, count_in).is_err() {
+            self.credits.end(ticket);
+            self.credits.give_back(std::iter::once(ticket));
+            return Err(closed());
+        }
+        Ok(Some(ticket))
     }
 
-    /// Takes the announcements of all sleepers away; whoever gets them wakes them.
-    fn take_sleepers(&self) -> u32 {
-        if self.sleepers.load(Relaxed) == 0 { 0 } else { self.sleepers.swap(0, Relaxed) }
+    /// Makes a completion visible, and wakes whoever sleeps until there is one.
+    fn publish(&self, completion: Completion) {
+        self.credits.end(completion.ticket);
+        let sleepers = self.ring.push(completion);
+        self.wake(sleepers);
+        let before = self.life.fetch_sub(1, AcqRel);
+        if before & RUNNING == 1 && before & (CLOSED | AWAITED) != 0 {
+            self.last_one_out(before & CLOSED != 0);
+        }
     }
 
-    /// Hands up to `most` entries to `take`, oldest first. Returns how many.
-    pub(crate) fn drain(&self, most: usize, mut take: impl FnMut(T)) -> usize {
-        let mut head = lock(&self.head);
+    fn wake(&self, sleepers: u32) {
+        if sleepers & ARMED != 0 {
+            match &self.wake {
+                // The counter is far from full: there is one write for each arming.
+                Wake::Fd(fd) => drop(rustix::io::write(fd, &1u64.to_ne_bytes())),
+                Wake::Function(function) => function(),
+                Wake::None => {}
+            }
+        }
+        if sleepers & WAITING != 0 {
+            drop(lock(&self.waiting));
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Nothing runs any more. Tells those who wait for that, and, once closed, wakes whoever sleeps a last time.
+    fn last_one_out(&self, is_closed: bool) {
+        if is_closed {
+            self.wake(self.ring.end());
+            self.is_finished.store(true, Release);
+            let _turn = lock(&self.waiting);
+            self.arrived.notify_all();
+            self.idle.notify_all();
+        } else {
+            let _turn = lock(&self.waiting);
+            self.idle.notify_all();
+        }
+    }
+
+    /// Hands what is there to `take`, up to `most`, oldest first. An error says that nothing will come any more.
+    pub fn drain(&self, most: usize, mut take: impl FnMut(Completion)) -> Result<usize> {
+        // Asked before, as what runs now may publish after the look at the ring.
+        let is_over = self.is_over();
+        let mut tickets = [0; BATCH];
         let mut taken = 0;
-        while taken < most && self.is_published(*head) {
-            // SAFETY: the entry is published and `head` is ours: it is read once, as the position then moves on.
-            let value = self.slot(*head).value.with_mut(|place| unsafe { (*place).assume_init_read() });
-            *head = head.wrapping_add(1);
-            taken += 1;
-            take(value);
+        loop {
+            let mut batch = 0;
+            self.ring.drain((most - taken).min(BATCH), |completion| {
+                tickets[batch] = completion.ticket;
+                batch += 1;
+                take(completion);
+            });
+            self.credits.give_back(tickets[..batch].iter().copied());
+            taken += batch;
+            if batch < BATCH {
+                break;
+            }
         }
-        taken
+        if taken == 0 && is_over { Err(closed()) } else { Ok(taken) }
     }
 
-    /// Announces a sleeper. Returns whether it may sleep: false means that something is there.
-    pub(crate) fn announce(&self, sleeper: u32) -> bool {
-        self.sleepers.fetch_or(sleeper, Relaxed);
-        fence(Site::ConsumerFence);
-        self.is_empty()
+    /// Drains, and waits for the first where nothing is there. No time limit is a wait without end.
+    pub fn wait(&self, most: usize, limit: Option<Duration>, mut take: impl FnMut(Completion)) -> Result<usize> {
+        let mut end = None;
+        loop {
+            let taken = self.drain(most, &mut take)?;
+            if taken > 0 || limit == Some(Duration::ZERO) {
+                return Ok(taken);
+            }
+            // The clock is looked at only where there is something to wait for.
+            let now = Instant::now();
+            let until = *end.get_or_insert_with(|| limit.and_then(|limit| now.checked_add(limit)));
+            if until.is_some_and(|until| now >= until) {
+                return Ok(0);
+            }
+            self.sleep(until);
+        }
     }
 
-    /// Whether the oldest entry is not (yet) there.
-    pub(crate) fn is_empty(&self) -> bool {
-        let head = lock(&self.head);
-        !self.is_published(*head)
+    fn sleep(&self, until: Option<Instant>) {
+        let mut waiting = lock(&self.waiting);
+        if self.ring.announce(WAITING) && !self.is_over() {
+            *waiting += 1;
+            waiting = self.sleep_until_notified(waiting, until);
+            *waiting -= 1;
+        }
+        // One notice came, or none: those who sleep on must be announced again, or woken for what is there.
+        if *waiting > 0 && (!self.ring.announce(WAITING) || self.is_over()) {
+            self.arrived.notify_one();
+        }
     }
 
-    /// The number of entries: a snapshot.
-    pub(crate) fn len(&self) -> usize {
-        let head = lock(&self.head);
-        self.tail.load(Relaxed).wrapping_sub(*head)
+    fn sleep_until_notified<'a>(&self, turn: MutexGuard<'a, usize>, until: Option<Instant>) -> MutexGuard<'a, usize> {
+        match until {
+            None => self.arrived.wait(turn).unwrap_or_else(PoisonError::into_inner),
+            Some(until) => {
+                let left = until.saturating_duration_since(Instant::now());
+                self.arrived.wait_timeout(turn, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
     }
 
-    fn is_published(&self, position: usize) -> bool {
-        self.slot(position).sequence.load(order(Site::Observe, Acquire)) == position.wrapping_add(1)
+    /// Asks for one wake by the next completion. Returns whether the consumer may sleep.
+    pub fn arm(&self) -> bool {
+        self.ring.announce(ARMED) && !self.is_over()
     }
-}
 
-impl<T> Drop for Ring<T> {
-    fn drop(&mut self) {
-        // A model that fails cannot be asked anything any more.
-        #[cfg(loom)]
-        if std::thread::panicking() {
+    /// Asks a request to end.
+    pub fn cancel(&self, ticket: u64) {
+        self.credits.cancel(ticket);
+    }
+
+    /// Refuses new requests and cancels the running ones.
+    pub fn close(&self) {
+        let before = self.life.fetch_or(CLOSED, AcqRel);
+        if before & CLOSED != 0 {
             return;
         }
-        self.drain(usize::MAX, drop);
+        self.credits.cancel_all();
+        if before & RUNNING == 0 {
+            self.last_one_out(true);
+        }
     }
-}
 
-fn lock<T>(mutex: &Mutex<T>) -> impl std::ops::DerefMut<Target = T> + '_ {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
+    fn is_closed(&self) -> bool {
+        self.life.load(Acquire) & CLOSED != 0
+    }
 
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
+    /// Closed, and nothing runs.
+    fn is_over(&self) -> bool {
+        self.life.load(Acquire) & !AWAITED == CLOSED
+    }
 
-    #[test]
-    fn entries_come_out_in_order_over_many_laps() {
-        let ring = Ring::new(3);
-        for lap in 0..10 {
-            for entry in 0..3 {
-                ring.push(lap * 3 + entry);
+    /// Closed, everything taken, and no wake running or to come.
+    pub fn is_drained(&self) -> bool {
+        self.is_finished.load(Acquire) && self.ring.is_empty()
+    }
+
+    /// Waits until nothing runs; not longer than until the time given. Returns whether that was reached.
+    pub(crate) fn wait_until_idle(&self, until: Option<Instant>) -> bool {
+        let mut turn = lock(&self.waiting);
+        loop {
+            if self.life.fetch_or(AWAITED, AcqRel) & RUNNING == 0 {
+                return true;
             }
-            let mut taken = Vec::new();
-            assert_eq!(ring.drain(2, |entry| taken.push(entry)), 2);
-            assert_eq!(ring.drain(9, |entry| taken.push(entry)), 1);
-            assert_eq!(taken, [lap * 3, lap * 3 + 1, lap * 3 + 2]);
-            assert!(ring.is_empty());
+            match until {
+                None => turn = self.idle.wait(turn).unwrap_or_else(PoisonError::into_inner),
+                Some(until) if Instant::now() >= until => return false,
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    turn = self.idle.wait_timeout(turn, left).unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
         }
     }
 
-    #[test]
-    fn a_sleeper_is_woken_once() {
-        let ring = Ring::new(4);
-        assert!(ring.announce(1));
-        assert!(ring.announce(2));
-        assert_eq!(ring.push(0), 3);
-        assert_eq!(ring.push(0), 0);
-        assert!(!ring.announce(1));
+    /// Closes the queue and waits until nothing runs and no wake is running.
+    pub(crate) fn finish(&self) {
+        self.close();
+        let mut turn = lock(&self.waiting);
+        while !self.is_finished.load(Acquire) {
+            turn = self.idle.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
-    #[test]
-    fn entries_left_in_a_ring_are_dropped_with_it() {
-        let entry = std::sync::Arc::new(());
-        let ring = Ring::new(2);
-        ring.push(entry.clone());
-        drop(ring);
-        assert_eq!(std::sync::Arc::strong_count(&entry), 1);
+    /// Requests running, and completions undrained.
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        (self.life.load(Acquire) & RUNNING, self.ring.len() as u64)
     }
 }
 
-/// Run by `RUSTFLAGS="--cfg loom" cargo test --lib loom`.
-#[cfg(all(test, loom))]
-mod loom_models {
-    use super::*;
-    use crate::sync::model;
-    use loom::sync::Arc;
-    use loom::thread;
+fn closed() -> Error {
+    Error::new(Kind::Closed, "the queue is closed, or its service has been freed; nothing can be asked of it any more")
+}
 
-    /// A consumer that drains, announces and would sleep; two producers. Nobody sleeps with an entry there and
-    /// no wake coming.
-    fn no_wake_is_lost() {
-        let ring = Arc::new(Ring::new(2));
-        let wakes = Arc::new(loom::sync::atomic::AtomicUsize::new(0));
-        let producers: Vec<_> = (0..2)
-            .map(|entry| {
-                let (ring, wakes) = (ring.clone(), wakes.clone());
-                thread::spawn(move || {
-                    if ring.push(entry) != 0 {
-                        wakes.fetch_add(1, Relaxed);
-                    }
-                })
-            })
-            .collect();
-        let mut taken = ring.drain(2, drop);
-        let sleeps = ring.announce(1);
-        for producer in producers {
-            producer.join().unwrap();
+/// The promise of exactly one completion. Dropped unkept (which only a bug does), it is kept with an error.
+pub(crate) struct Promise {
+    pub(crate) arrivals: Arc<Arrivals>,
+    pub(crate) ticket: u64,
+    pub(crate) user_data: u64,
+    pub(crate) is_kept: bool,
+}
+
+impl Promise {
+    fn keep(mut self, outcome: Outcome) {
+        self.is_kept = true;
+        self.arrivals.publish(Completion { ticket: self.ticket, user_data: self.user_data, outcome });
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let outcome = Err(Box::new(Error::panic(&"a request was dropped before its end")));
+            self.arrivals.publish(Completion { ticket: self.ticket, user_data: self.user_data, outcome });
         }
-        if sleeps && wakes.load(Relaxed) == 0 {
-            assert!(ring.is_empty(), "asleep, not woken, and something is there");
-        }
-        taken += ring.drain(2, drop);
-        assert_eq!(taken, 2);
     }
+}
 
-    /// A consumer that announces itself and would sleep, while the queue comes to its end: it is woken, or sees it.
-    fn no_sleeper_outlives_the_end() {
-        let ring = Arc::new(Ring::<()>::new(1));
-        let is_over = Arc::new(loom::sync::atomic::AtomicBool::new(false));
-        let ended = {
-            let (ring, is_over) = (ring.clone(), is_over.clone());
-            thread::spawn(move || {
-                is_over.store(true, Release);
-                ring.end()
+/// A promise and what it will tell.
+pub(crate) struct Settlement {
+    pub(crate) promise: Promise,
+    pub(crate) outcome: Outcome,
+    pub(crate) asked: Option<Asked>,
+    /// Whether the request was at work when it ended.
+    pub(crate) began: bool,
+}
+
+impl Settlement {
+    /// Keeps the promise. `verdict` is the outcome that a commit has settled, whatever else was to be told.
+    pub(crate) fn keep(self, verdict: Option<Outcome>) {
+        let outcome = verdict.unwrap_or(self.outcome).map_err(|error| {
+            let error = error.attempted(self.began.into());
+            Box::new(match &self.asked {
+                Some(asked) => error.asked(asked),
+                None => error,
             })
-        };
-        let sleeps = ring.announce(1) && !is_over.load(Acquire);
-        let woken = ended.join().unwrap();
-        assert!(!sleeps || woken == 1, "asleep for ever");
-    }
-
-    /// What a producer wrote before publishing (here: in another cell, as a get writes to the caller's buffer) is
-    /// seen by whoever takes the entry.
-    fn what_was_written_comes_with_the_entry() {
-        let ring = Arc::new(Ring::new(1));
-        let memory = Arc::new(UnsafeCell::new(0));
-        let producer = {
-            let (ring, memory) = (ring.clone(), memory.clone());
-            thread::spawn(move || {
-                // SAFETY: loom checks that nobody else is in the cell.
-                memory.with_mut(|place| unsafe { *place = 7 });
-                ring.push(());
-            })
-        };
-        if ring.drain(1, drop) == 1 {
-            // SAFETY: as above.
-            memory.with_mut(|place| unsafe { assert_eq!(*place, 7) });
-        }
-        producer.join().unwrap();
-    }
-
-    #[test]
-    fn loom_no_wake_is_lost() {
-        model::holds(no_wake_is_lost);
-    }
-
-    #[test]
-    fn loom_no_sleeper_outlives_the_end() {
-        model::holds(no_sleeper_outlives_the_end);
-    }
-
-    #[test]
-    fn loom_the_end_needs_its_fence() {
-        model::needs(Site::EndFence, no_sleeper_outlives_the_end);
-    }
-
-    #[test]
-    fn loom_the_end_needs_the_consumers_fence() {
-        model::needs(Site::ConsumerFence, no_sleeper_outlives_the_end);
-    }
-
-    #[test]
-    fn loom_what_was_written_comes_with_the_entry() {
-        model::holds(what_was_written_comes_with_the_entry);
-    }
-
-    #[test]
-    fn loom_publishing_needs_release() {
-        model::needs(Site::Publish, what_was_written_comes_with_the_entry);
-    }
-
-    #[test]
-    fn loom_observing_needs_acquire() {
-        model::needs(Site::Observe, what_was_written_comes_with_the_entry);
-    }
-
-    #[test]
-    fn loom_the_producer_needs_its_fence() {
-        model::needs(Site::ProducerFence, no_wake_is_lost);
-    }
-
-    #[test]
-    fn loom_the_consumer_needs_its_fence() {
-        model::needs(Site::ConsumerFence, no_wake_is_lost);
+        });
+        self.promise.keep(outcome);
     }
 }

@@ -1,10 +1,11 @@
 //! From accepted to ended: a request waits for its permit, works, and ends by its own outcome, by a panic, by a
 //! cancel or by its deadline, whichever comes first.
 
-use crate::error::{Error, Kind};
+use crate::completion::{Arrivals, Promise, Settlement};
+use crate::error::{Asked, Error, Kind};
 use crate::memory::Loan;
-use crate::queue::Queue;
-use crate::request::{Asked, Outcome, Promise, Request, Settlement, Work};
+use crate::outcome::Outcome;
+use crate::request::{Request, Work};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -16,11 +17,13 @@ use tokio::time::Sleep;
 
 enum Stage {
     /// Not looked at yet.
-    New,
+    New(Arc<Semaphore>),
     /// In line for one of the service's permits.
     InLine(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
     /// At work.
     Working { _permit: OwnedSemaphorePermit },
+    /// Ended.
+    Over,
 }
 
 /// One accepted request, on its I/O thread.
@@ -37,14 +40,15 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
-    pub(crate) fn new(queue: Arc<Queue>, ticket: u64, request: Request) -> Flight {
+    /// A request that has been counted in; it works once it has one of the permits.
+    pub(crate) fn new(arrivals: &Arc<Arrivals>, ticket: u64, permits: &Arc<Semaphore>, request: Request) -> Flight {
         let Request { work, loan, timeout, user_data, asked } = request;
         Flight {
-            promise: Some(Promise { queue, ticket, user_data, is_kept: false }),
+            promise: Some(Promise { arrivals: arrivals.clone(), ticket, user_data, is_kept: false }),
             asked: Some(asked),
             work: Some(work),
             loan,
-            stage: Stage::New,
+            stage: Stage::New(permits.clone()),
             // A timeout beyond what the clock can count is none.
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             alarm: None,
@@ -52,11 +56,11 @@ impl Flight {
     }
 
     fn advance(&mut self, promise: &Promise, context: &mut Context<'_>) -> Poll<Outcome> {
-        let credits = &promise.queue.credits;
+        let credits = &promise.arrivals.credits;
         if credits.is_cancelled(promise.ticket) {
             return Poll::Ready(cancelled());
         }
-        if self.poll_permit(&promise.queue.service().requests, context)
+        if self.poll_permit(context)
             && let Some(work) = &mut self.work
             && let Poll::Ready(outcome) = work.as_mut().poll(context)
         {
@@ -70,8 +74,8 @@ impl Flight {
     }
 
     /// Whether the request may work.
-    fn poll_permit(&mut self, permits: &Arc<Semaphore>, context: &mut Context<'_>) -> bool {
-        if let Stage::New = self.stage {
+    fn poll_permit(&mut self, context: &mut Context<'_>) -> bool {
+        if let Stage::New(permits) = &self.stage {
             self.stage = match permits.clone().try_acquire_owned() {
                 Ok(permit) => Stage::Working { _permit: permit },
                 Err(_) => Stage::InLine(Box::pin(wait_for_permit(permits.clone()))),
@@ -100,8 +104,14 @@ impl Flight {
         {
             outcome = Err(Box::new(Error::panic(&*payload)));
         }
-        let began = matches!(std::mem::replace(&mut self.stage, Stage::New), Stage::Working { .. });
-        Settlement { promise, outcome, asked: self.asked.take(), began }.settle(self.loan.take());
+        let began = matches!(self.stage, Stage::Working { .. });
+        // The permit is free before the completion can bring the next request.
+        self.stage = Stage::Over;
+        let settlement = Settlement { promise, outcome, asked: self.asked.take(), began };
+        match self.loan.take() {
+            Some(loan) => loan.close(settlement),
+            None => settlement.keep(None),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What went wrong, as a value: a kind to act on, a message to read, and the facts around it.
 
+use std::sync::Arc;
+
 /// The kinds of failure that a caller may want to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -125,6 +127,21 @@ impl Error {
     pub fn attempted(mut self, attempts: u32) -> Error {
         self.attempts = self.attempts.max(attempts);
         self
+    }
+}
+
+/// What was asked, for messages: the verb and what it acts on.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The verb, as in the call's name.
+    pub verb: &'static str,
+    /// The key, or the prefix of a list.
+    pub key: Arc<str>,
+}
+
+impl std::fmt::Display for Asked {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} `{}`", self.verb, self.key)
     }
 }
 

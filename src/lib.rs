@@ -9,23 +9,26 @@
 //!   -> admission queue           credits; none left = refused, nothing lent
 //!   -> dispatch  dispatch        permits, deadline, cancel, panic containment
 //!   -> work      transfer  ->  stores
-//!   -> completion completion     the promise kept exactly once; the ring; the wake
+//!   -> completion completion     the promise kept exactly once; where completions arrive; the wake
 //!  caller        bindings/c      completions copied out, oldest first
 //! ```
 //!
 //! Beside the street: `service` has the threads and the limits, `pool` the threads for what blocks, `memory` the
-//! caller's memory on loan, `ticket` the credits and the names of requests, `settings` and `error` what they say.
+//! caller's memory on loan, `ticket` the credits and the names of requests, `ring` what has finished, `outcome`,
+//! `settings` and `error` the values that all of them speak in.
 
-mod completion;
 mod dispatch;
 mod origin;
 mod pool;
+mod ring;
 mod sync;
 mod ticket;
 
+pub mod completion;
 pub mod error;
 pub mod live;
 pub mod memory;
+pub mod outcome;
 pub mod queue;
 pub mod request;
 pub mod service;

@@ -7,9 +7,10 @@
 //! request still exist.
 #![expect(unsafe_code, reason = "caller memory is reached by address, for as long as it is on loan")]
 
+use crate::completion::Settlement;
 use crate::error::{Error, Kind};
 use crate::live;
-use crate::request::{Outcome, Settlement};
+use crate::outcome::Outcome;
 use crate::sync::{self, AtomicUsize, Site, order};
 use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -115,6 +116,12 @@ impl<P> Drop for Lease<P> {
     }
 }
 
+impl Returned for Settlement {
+    fn returned(self, verdict: Option<Outcome>) {
+        self.keep(verdict);
+    }
+}
+
 /// The lease of one request on its caller's memory.
 #[derive(Clone)]
 pub struct Loan(Arc<Lease<Settlement>>);
@@ -126,6 +133,7 @@ impl Loan {
         Loan(Arc::new(Lease::new()))
     }
 
+    /// The request has ended: the settlement is kept once the memory is back, which may be now.
     pub(crate) fn close(&self, settlement: Settlement) {
         self.0.close(settlement);
     }

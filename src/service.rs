@@ -1,15 +1,16 @@
 //! A service: the threads that do the work, and the limits that all its requests share.
 
-use crate::dispatch::Flight;
+use crate::completion::Arrivals;
 use crate::error::{Error, Kind, Result};
 use crate::live;
 use crate::origin::Origin;
 use crate::pool::Pool;
-use crate::queue::Queue;
 use crate::settings::Settings;
-use crate::stores::memory::Names;
 use crate::sync::lock;
 use crate::threads;
+use std::any::Any;
+use std::collections::HashMap;
+use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
@@ -42,13 +43,14 @@ pub struct Shared {
     /// In units of [`BYTES_UNIT`], as the semaphore counts in 32 bits.
     bytes: Arc<Semaphore>,
     queues: Mutex<Queues>,
-    pub(crate) memory_names: Names,
+    /// What stores opened with one name have in common.
+    named: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
 }
 
 #[derive(Default)]
 struct Queues {
     is_closed: bool,
-    open: Vec<Weak<Queue>>,
+    open: Vec<Weak<Arrivals>>,
     credits_reserved: u32,
 }
 
@@ -78,7 +80,7 @@ impl Service {
         match start(settings, &mut threads) {
             Ok(shared) => {
                 let shared = Arc::new(shared);
-                live::register(Arc::downgrade(&shared));
+                register(&shared);
                 Ok(Service { shared, threads })
             }
             Err(error) => {
@@ -122,7 +124,7 @@ fn start(settings: Settings, threads: &mut Threads) -> Result<Shared> {
         requests: Arc::new(Semaphore::new(settings.max_requests_in_flight as usize)),
         bytes: Arc::new(Semaphore::new(byte_units)),
         queues: Mutex::default(),
-        memory_names: Names::default(),
+        named: Mutex::default(),
     })
 }
 
@@ -219,9 +221,17 @@ impl Shared {
         self.bytes.clone().acquire_many_owned(units as u32).await.ok()
     }
 
-    pub(crate) fn spawn(&self, flight: Flight) {
+    /// Runs a request on the next I/O thread.
+    pub(crate) fn spawn(&self, request: impl Future<Output = ()> + Send + 'static) {
         let index = self.next_io.fetch_add(1, Relaxed) % self.io.len();
-        drop(self.io[index].spawn(flight));
+        drop(self.io[index].spawn(request));
+    }
+
+    /// What has this name in the service; made when it is first asked for. A name belongs to one type.
+    pub(crate) fn named<T: Any + Send + Sync + Default>(&self, name: &str) -> Option<Arc<T>> {
+        let mut named = lock(&self.named);
+        let entry = named.entry(name.to_string()).or_insert_with(|| Arc::new(T::default()));
+        entry.clone().downcast().ok()
     }
 
     /// Reserves credits for a queue.
@@ -245,17 +255,17 @@ impl Shared {
     }
 
     /// Takes a queue into the service's care.
-    pub(crate) fn admit(&self, queue: &Arc<Queue>) -> Result<()> {
+    pub(crate) fn admit(&self, arrivals: &Arc<Arrivals>) -> Result<()> {
         let mut queues = lock(&self.queues);
         if queues.is_closed {
             return Err(closed());
         }
         queues.open.retain(|queue| queue.strong_count() > 0);
-        queues.open.push(Arc::downgrade(queue));
+        queues.open.push(Arc::downgrade(arrivals));
         Ok(())
     }
 
-    fn close(&self) -> Vec<Arc<Queue>> {
+    fn close(&self) -> Vec<Arc<Arrivals>> {
         let mut queues = lock(&self.queues);
         queues.is_closed = true;
         queues.living()
@@ -263,8 +273,45 @@ impl Shared {
 }
 
 impl Queues {
-    fn living(&self) -> Vec<Arc<Queue>> {
+    fn living(&self) -> Vec<Arc<Arrivals>> {
         self.open.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// All services, for [`counts`].
+static SERVICES: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+fn register(service: &Arc<Shared>) {
+    let mut services = lock(&SERVICES);
+    services.retain(|service| service.strong_count() > 0);
+    services.push(Arc::downgrade(service));
+}
+
+/// What is alive in this process, over all services: a snapshot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Handles that a caller has not freed.
+    pub handles: u64,
+    /// Buffers lent and not returned.
+    pub leases: u64,
+    /// Requests accepted whose completion is not yet visible.
+    pub requests: u64,
+    /// Completions running or undrained.
+    pub credits: u64,
+    /// Threads of ours.
+    pub threads: u64,
+}
+
+/// Counts what is alive now.
+pub fn counts() -> Counts {
+    let services: Vec<_> = lock(&SERVICES).iter().filter_map(Weak::upgrade).collect();
+    let usages: Vec<_> = services.iter().map(|service| service.usage()).collect();
+    Counts {
+        handles: live::HANDLES.get(),
+        leases: live::LEASES.get(),
+        requests: usages.iter().map(|usage| usage.requests_running).sum(),
+        credits: usages.iter().map(|usage| usage.credits_used).sum(),
+        threads: live::THREADS.get(),
     }
 }
 

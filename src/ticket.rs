@@ -190,7 +190,7 @@ mod tests {
 #[cfg(all(test, loom))]
 mod loom_models {
     use super::*;
-    use crate::completion::Ring;
+    use crate::ring::Ring;
     use crate::sync::model;
     use loom::sync::Arc;
     use loom::thread;

@@ -8,7 +8,7 @@ use super::memory::MemoryStore;
 use super::{Backend, Blob, Found, Keys, PutOptions, Step};
 use crate::error::Result;
 use crate::memory::{Lent, LentMut};
-use crate::request::Details;
+use crate::outcome::Details;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -3,33 +3,26 @@
 use super::{Backend, Blob, Found, Keys, PutMode, PutOptions, Step, can};
 use crate::error::{Error, Kind, Result};
 use crate::memory::{CHUNK, Lent, LentMut};
-use crate::request::{Details, Done};
-use crate::sync::lock;
+use crate::outcome::{Details, Done};
+use crate::service::Shared;
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 use url::Url;
 
-/// The stores of a service, by name.
-#[derive(Default)]
-pub(crate) struct Names(Mutex<HashMap<String, Arc<MemoryStore>>>);
-
-impl Names {
-    pub(crate) fn open(&self, url: &Url) -> Result<Arc<MemoryStore>> {
-        let name = url.host_str().filter(|name| !name.is_empty());
-        let Some(name) = name else {
-            return Err(Error::argument("the store needs a name, as memory://name"));
-        };
-        if !matches!(url.path(), "" | "/") {
-            return Err(Error::argument(format!(
-                "`{}` after the name has no meaning; write memory://{name}",
-                url.path()
-            )));
-        }
-        Ok(lock(&self.0).entry(name.to_string()).or_default().clone())
+/// The store of a URL's name in a service.
+pub(super) fn open(service: &Shared, url: &Url) -> Result<Arc<MemoryStore>> {
+    let Some(name) = url.host_str().filter(|name| !name.is_empty()) else {
+        return Err(Error::argument(format!("the store needs a name, as {}://name", url.scheme())));
+    };
+    if !matches!(url.path(), "" | "/") {
+        let message = format!("`{}` after the name has no meaning; write {}://{name}", url.path(), url.scheme());
+        return Err(Error::argument(message));
     }
+    let store = service.named(&format!("{}://{name}", url.scheme()));
+    store.ok_or_else(|| Error::new(Kind::Unknown, "the name is another kind of store's"))
 }
 
 struct Object {

@@ -2,7 +2,7 @@
 
 mod file;
 pub(crate) mod key;
-pub(crate) mod memory;
+mod memory;
 mod options;
 
 #[cfg(feature = "faults")]
@@ -10,8 +10,8 @@ mod faults;
 
 use crate::error::{Error, Kind, Result};
 use crate::memory::{Lent, LentMut};
+use crate::outcome::{Details, Done};
 use crate::pool::Pool;
-use crate::request::{Details, Done};
 use crate::service::Shared;
 use futures_util::future::BoxFuture;
 use options::Options;
@@ -166,8 +166,8 @@ impl Store {
             let backend: Arc<dyn Backend> = match kind {
                 "file" => Arc::new(file::FileStore::open(text, &url, &mut options)?),
                 #[cfg(feature = "faults")]
-                "fault" => Arc::new(faults::FaultStore::new(service.memory_names.open(&url)?)),
-                _ => service.memory_names.open(&url)?,
+                "fault" => Arc::new(faults::FaultStore::new(memory::open(service, &url)?)),
+                _ => memory::open(service, &url)?,
             };
             Ok(Store { service: service.clone(), backend, part_size, max_in_flight })
         };

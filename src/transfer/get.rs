@@ -3,7 +3,8 @@
 use super::plan::{self, Span};
 use crate::error::Result;
 use crate::memory::{CHUNK, LentMut};
-use crate::request::{Done, Work};
+use crate::outcome::Done;
+use crate::request::Work;
 use crate::stores::{Blob, Step, Store};
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};

@@ -1,7 +1,8 @@
 //! The keys of a store, a page at a time.
 
 use crate::error::{Error, Result};
-use crate::request::{Done, Work};
+use crate::outcome::Done;
+use crate::request::Work;
 use crate::stores::{Found, Keys, Store, can, key};
 use crate::sync::lock;
 use std::sync::{Arc, Mutex};
@@ -28,7 +29,7 @@ pub struct Entry {
     pub size: u64,
     /// Nanoseconds since 1970-01-01 UTC.
     pub last_modified_ns: Option<i64>,
-    /// As in [`crate::request::Details`].
+    /// As in [`crate::outcome::Details`].
     pub revision: Option<String>,
     /// The entry stands for a group.
     pub is_prefix: bool,

@@ -9,7 +9,8 @@ pub use get::{GetOptions, get};
 pub use list::{Entry, List, ListOptions};
 pub use put::put;
 
-use crate::request::{Done, Work};
+use crate::outcome::Done;
+use crate::request::Work;
 use crate::stores::Store;
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use crate::boundary;
 use crate::cast::{self, Struct};
 use blobferry_core::error::{Kind, Result};
-use blobferry_core::live;
+use blobferry_core::service::{self, Counts};
 use std::ffi::{CStr, c_char};
 use std::mem::size_of;
 
@@ -113,7 +113,7 @@ pub extern "C" fn blobferry_status_name(status: blobferry_status_t) -> *const c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn blobferry_live_counts(counts_out: *mut blobferry_live_counts_t) -> blobferry_status_t {
     boundary::call(std::ptr::null_mut(), || {
-        let live::Counts { handles, leases, requests, credits, threads } = live::counts();
+        let Counts { handles, leases, requests, credits, threads } = service::counts();
         let counts =
             blobferry_live_counts_t { handles, leases, requests, credits, threads, ..blobferry_live_counts_t::DEFAULT };
         // SAFETY: the header's contract.

@@ -7,16 +7,15 @@ use crate::details::{blobferry_details_t, new_details};
 use crate::error::{blobferry_error_t, new_error};
 use crate::service::{blobferry_service_t, limit};
 use blobferry_core::error::{Error, Result};
+use blobferry_core::outcome::Completion;
 use blobferry_core::queue::{Queue, Wake};
-use blobferry_core::request::Completion;
 use std::ffi::{c_int, c_void};
 use std::mem::size_of;
 use std::os::fd::AsRawFd;
 use std::ptr::null_mut;
-use std::sync::Arc;
 
 pub struct blobferry_cq_t {
-    pub(crate) queue: Arc<Queue>,
+    pub(crate) queue: Queue,
 }
 
 pub type blobferry_ticket_t = u64;
@@ -178,7 +177,7 @@ pub unsafe extern "C" fn blobferry_cq_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn blobferry_cq_fd(cq: *const blobferry_cq_t) -> c_int {
     // SAFETY: the header's contract.
-    unsafe { cq.as_ref() }.and_then(|cq| cq.queue.fd()).map_or(-1, |fd| fd.as_raw_fd())
+    unsafe { cq.as_ref() }.and_then(|cq| cq.queue.arrivals().fd()).map_or(-1, |fd| fd.as_raw_fd())
 }
 
 #[unsafe(no_mangle)]
@@ -212,7 +211,7 @@ pub unsafe extern "C" fn blobferry_cq_wait(
             return Err(Error::argument("the queue delivers to a callback; nothing can be taken from it"));
         }
         let mut next = completions_out;
-        *count_out = queue.wait(capacity, limit(timeout_ms), |completion| {
+        *count_out = queue.arrivals().wait(capacity, limit(timeout_ms), |completion| {
             // SAFETY: the header's contract: `capacity` elements, and no more are taken.
             unsafe {
                 next.write(completion.into());
@@ -224,7 +223,7 @@ pub unsafe extern "C" fn blobferry_cq_wait(
 }
 
 /// A borrowed queue of this process.
-unsafe fn queue<'a>(cq: *const blobferry_cq_t) -> Result<&'a Arc<Queue>> {
+unsafe fn queue<'a>(cq: *const blobferry_cq_t) -> Result<&'a Queue> {
     // SAFETY: as the caller's.
     let queue = &unsafe { cast::borrow(cq, "cq") }?.queue;
     queue.service().check_process()?;
@@ -240,10 +239,10 @@ pub unsafe extern "C" fn blobferry_cq_arm(
     boundary::call(error_out, || {
         // SAFETY: the header's contract.
         let (queue, armed_out) = unsafe { (queue(cq)?, cast::out(armed_out, "armed_out")?) };
-        if !queue.can_be_armed() {
+        if !queue.arrivals().can_be_armed() {
             return Err(Error::argument("the queue has no wake to arm; make it with BLOBFERRY_WAKE_FD or _FN"));
         }
-        *armed_out = queue.arm().into();
+        *armed_out = queue.arrivals().arm().into();
         Ok(())
     })
 }
@@ -256,7 +255,7 @@ pub unsafe extern "C" fn blobferry_cq_cancel(
 ) -> blobferry_status_t {
     boundary::call(error_out, || {
         // SAFETY: the header's contract.
-        unsafe { queue(cq)? }.cancel(ticket);
+        unsafe { queue(cq)? }.arrivals().cancel(ticket);
         Ok(())
     })
 }
@@ -268,7 +267,7 @@ pub unsafe extern "C" fn blobferry_cq_close(
 ) -> blobferry_status_t {
     boundary::call(error_out, || {
         // SAFETY: the header's contract.
-        unsafe { queue(cq)? }.close();
+        unsafe { queue(cq)? }.arrivals().close();
         Ok(())
     })
 }
@@ -276,7 +275,7 @@ pub unsafe extern "C" fn blobferry_cq_close(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn blobferry_cq_is_drained(cq: *const blobferry_cq_t) -> c_int {
     // SAFETY: the header's contract.
-    boundary::answer(1, || unsafe { queue(cq) }.map_or(1, |queue| queue.is_drained().into()))
+    boundary::answer(1, || unsafe { queue(cq) }.map_or(1, |queue| queue.arrivals().is_drained().into()))
 }
 
 #[unsafe(no_mangle)]

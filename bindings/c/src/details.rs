@@ -2,7 +2,7 @@
 
 use crate::base::blobferry_pair_t;
 use crate::cast;
-use blobferry_core::request::Details;
+use blobferry_core::outcome::Details;
 use std::ffi::{CString, c_char};
 
 /// The time of an object whose store does not tell it.

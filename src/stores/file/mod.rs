@@ -8,7 +8,7 @@ use super::options::Options;
 use super::{Backend, Blob, Keys, PutMode, PutOptions, Step, can};
 use crate::error::{Error, Kind, Result};
 use crate::memory::{CHUNK, Lent, LentMut};
-use crate::request::Details;
+use crate::outcome::Details;
 use root::{Root, failed, no_file};
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
