@@ -223,3 +223,71 @@ impl Drop for Folders<'_> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::stores::Keys;
+    use crate::stores::file::walk::Walk;
+    use std::os::unix::ffi::OsStrExt;
+    use std::sync::Arc;
+
+    fn folder() -> (tempfile::TempDir, Arc<Root>) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path().as_os_str().as_bytes(), false, false).unwrap();
+        (folder, Arc::new(root))
+    }
+
+    /// A file as it is made where the file system has no nameless ones.
+    fn named(root: &Root, key: &str, content: &[u8]) -> Staged {
+        let staged = Staged::named(root, &Landing::find(root, key).unwrap()).unwrap();
+        assert_eq!(rustix::io::write(staged.file(), content), Ok(content.len()));
+        staged
+    }
+
+    fn names(folder: &tempfile::TempDir) -> Vec<String> {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_named_file_lands_whole_or_not_at_all() {
+        let (folder, root) = folder();
+        named(&root, "a", b"first").publish(&root, "a", true, true).unwrap();
+        let exists = named(&root, "a", b"second").publish(&root, "a", true, false).unwrap_err();
+        assert_eq!(exists.kind, Kind::Exists);
+        assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"first");
+        named(&root, "a", b"third").publish(&root, "a", false, false).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"third");
+        drop(named(&root, "b", b"never published"));
+        assert_eq!(names(&folder), ["a"]);
+    }
+
+    #[test]
+    fn folders_made_for_nothing_are_removed() {
+        let (folder, root) = folder();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        let in_the_way = named(&root, "a", b"").publish(&root, "a", false, false).unwrap_err();
+        assert_eq!(in_the_way.kind, Kind::Unsupported);
+        let landing = Landing::find(&root, "a/b/c/d").unwrap();
+        drop(Folders::make(&root, &landing).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path().join("a")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_walk_takes_away_what_the_dead_have_left_and_nothing_else() {
+        let (folder, root) = folder();
+        let living = named(&root, "a", b"under way");
+        let left = format!("{RESERVED}left-by-a-dead-process");
+        std::fs::write(folder.path().join(&left), b"").unwrap();
+        assert_eq!(names(&folder).len(), 2);
+        assert!(Walk::new(root.clone(), b"", b"").next(None).unwrap().is_none());
+        assert_eq!(names(&folder).len(), 1);
+        assert!(!folder.path().join(left).exists());
+        living.publish(&root, "a", false, false).unwrap();
+        assert_eq!(names(&folder), ["a"]);
+    }
+}
