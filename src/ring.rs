@@ -2,8 +2,10 @@
 //!
 //! Many producers, and consumers that take turns under a lock. A producer never waits: it takes the next
 //! position by one addition, and the slot there is free because every entry in the ring holds a credit and there
-//! are no more credits than slots (a credit comes back only after its entry was taken out, with release and
-//! acquire on the way: see `ticket.rs`).
+//! are no more credits than slots. That the slot's last entry has been read is known to whoever took a credit after
+//! that reading (giving back releases, taking acquires: see `ticket.rs`). Of the producers since the slot's last use
+//! at least one did so: this one, or one that added to `tail` before it, which is why that addition releases and
+//! acquires as well.
 //!
 //! Sleeping is Dekker's protocol. A consumer announces its sleep, then looks at the ring once more; a producer
 //! publishes, then looks whether somebody sleeps. Between the two steps of each stands a sequentially consistent
@@ -14,7 +16,7 @@
 use crate::sync::{AtomicU32, AtomicUsize, Mutex, Site, UnsafeCell, fence, order};
 use crossbeam_utils::CachePadded;
 use std::mem::MaybeUninit;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 struct Slot<T> {
     /// 1 + the position whose entry is in `value`, or an earlier lap's.
@@ -59,7 +61,7 @@ impl<T> Ring<T> {
 
     /// Publishes an entry. The caller holds a credit for it. Returns the sleepers to wake.
     pub(crate) fn push(&self, value: T) -> u32 {
-        let position = self.tail.fetch_add(1, Relaxed);
+        let position = self.tail.fetch_add(1, order(Site::Claim, AcqRel));
         let slot = self.slot(position);
         // SAFETY: the position is ours alone, and its slot was emptied before the credit that we hold was free.
         slot.value.with_mut(|place| unsafe { (*place).write(value) });

@@ -22,6 +22,8 @@ use std::sync::atomic::Ordering;
 /// The places where an ordering or a fence matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Site {
+    /// A producer takes the next position: what the producers before it knew of free slots, it knows.
+    Claim,
     /// A producer makes its entry visible: everything written before it must be seen with it.
     Publish,
     /// A consumer sees an entry: everything that the producer wrote must be seen after it.

@@ -219,6 +219,34 @@ mod loom_models {
         model::holds(a_slot_is_used_again_only_after_it_was_read);
     }
 
+    /// Two credits and two slots: one producer keeps its credit for a whole lap of the other.
+    fn a_slow_producer_gets_a_slot_that_was_read() {
+        let shared = Arc::new((Credits::new(2), Ring::new(2)));
+        let slow = shared.0.take().unwrap();
+        let producer = {
+            let shared = shared.clone();
+            thread::spawn(move || drop(shared.1.push(slow)))
+        };
+        for _ in 0..2 {
+            let Some(quick) = shared.0.take() else { break };
+            shared.1.push(quick);
+            let mut taken = None;
+            shared.1.drain(1, |ticket| taken = Some(ticket));
+            shared.0.give_back(taken.into_iter());
+        }
+        producer.join().unwrap();
+    }
+
+    #[test]
+    fn loom_a_slow_producer_gets_a_slot_that_was_read() {
+        model::holds(a_slow_producer_gets_a_slot_that_was_read);
+    }
+
+    #[test]
+    fn loom_claiming_needs_its_ordering() {
+        model::needs(Site::Claim, a_slow_producer_gets_a_slot_that_was_read);
+    }
+
     #[test]
     fn loom_giving_back_needs_release() {
         model::needs(Site::GiveBack, a_slot_is_used_again_only_after_it_was_read);
