@@ -296,8 +296,8 @@ BLOBFERRY_API int blobferry_cq_is_drained(const blobferry_cq_t *cq);
  *
  * A queue that is not drained is closed first, its running requests are awaited,
  * and the completions that nobody took are disposed of; a callback gets them all
- * before this returns. Called from the queue's own callback, it returns at once
- * and the rest is done after the callback has returned.
+ * before this returns. Called on a thread of the library (inside a completion
+ * callback), it returns at once and the rest is done by a thread made for it.
  *
  * @param cq  given; NULL does nothing
  *

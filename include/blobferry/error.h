@@ -12,7 +12,7 @@
  * answers as if nothing had gone wrong.
  *
  * The message says what was asked, what happened and what can be done about it,
- * in one line of UTF-8. No key, token or signature is ever in it.
+ * in one line of UTF-8. No credential, token or signature is ever in it.
  */
 typedef struct blobferry_error blobferry_error_t;
 

@@ -145,7 +145,8 @@ BLOBFERRY_API void blobferry_delete_options_init(blobferry_delete_options_t *opt
  * The completion's `result` is the number of bytes written. If the range does not
  * fit, its status is BLOBFERRY_E_TOO_SMALL and `result` is the size needed. After
  * any failure the content of `buffer` is undefined; beyond `buffer_size` and
- * beyond the range nothing is ever written. Further statuses: BLOBFERRY_E_NOT_FOUND.
+ * beyond the range nothing is ever written. Further statuses: BLOBFERRY_E_NOT_FOUND,
+ * BLOBFERRY_E_UNSUPPORTED (file: neither a file nor a folder).
  *
  * @param store        borrowed; the request holds its own reference
  * @param cq           borrowed; receives the completion; must be of the store's service
@@ -182,7 +183,9 @@ BLOBFERRY_API blobferry_status_t blobferry_object_get(const blobferry_store_t *s
  *
  * The completion's `result` is the number of bytes written: `buffer_size`. Details,
  * if asked for, hold the new revision. Further statuses: BLOBFERRY_E_EXISTS,
- * BLOBFERRY_E_PRECONDITION, BLOBFERRY_E_NO_SPACE, BLOBFERRY_E_NOT_FOUND (an update of nothing).
+ * BLOBFERRY_E_PRECONDITION, BLOBFERRY_E_NO_SPACE, BLOBFERRY_E_NOT_FOUND (an update of nothing),
+ * BLOBFERRY_E_UNSUPPORTED (file: a folder is in the way), BLOBFERRY_E_ARGUMENT (file: a name that
+ * the file system does not take).
  *
  * @param store        borrowed; the request holds its own reference
  * @param cq           borrowed; receives the completion; must be of the store's service
@@ -215,7 +218,8 @@ BLOBFERRY_API blobferry_status_t blobferry_object_put(const blobferry_store_t *s
  * Learn an object's size and details without reading it.
  *
  * The completion's `result` is the size in bytes; its details are set unless the
- * flag was taken out of the options. Further statuses: BLOBFERRY_E_NOT_FOUND.
+ * flag was taken out of the options. Further statuses: BLOBFERRY_E_NOT_FOUND,
+ * BLOBFERRY_E_UNSUPPORTED (file: neither a file nor a folder).
  *
  * @param store       borrowed; the request holds its own reference
  * @param cq          borrowed; receives the completion; must be of the store's service
