@@ -1,0 +1,209 @@
+//! One case: the same work done by several contenders, measured in turns.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+
+/// Which place a contender has in a case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// What no library can go below; ratios are to it.
+    Floor,
+    /// The library, through its C ABI.
+    Ours,
+    /// What else there is: what a program would use otherwise, or what explains a difference.
+    Rival,
+}
+
+struct Contender<'a> {
+    name: String,
+    role: Role,
+    run: Box<dyn FnMut() + 'a>,
+}
+
+/// The same work for several contenders. One run of each makes `requests` requests that move `bytes` bytes in all.
+pub struct Case<'a> {
+    name: String,
+    requests: u64,
+    bytes: u64,
+    contenders: Vec<Contender<'a>>,
+}
+
+impl<'a> Case<'a> {
+    /// A case without contenders yet.
+    pub fn new(name: impl Into<String>, requests: u64, bytes: u64) -> Self {
+        Case { name: name.into(), requests, bytes, contenders: Vec::new() }
+    }
+
+    /// Adds a contender; `run` does the whole work once and panics if it cannot.
+    pub fn with(mut self, role: Role, name: impl Into<String>, run: impl FnMut() + 'a) -> Self {
+        self.contenders.push(Contender { name: name.into(), role, run: Box::new(run) });
+        self
+    }
+
+    /// Runs every contender once without a clock, then all of them in turns, `repetitions` times. Each turn begins
+    /// with another contender, so that none always runs in the wake of the same one.
+    pub fn measure(mut self, repetitions: usize) -> Measured {
+        let count = self.contenders.len();
+        let mut costs = vec![Vec::with_capacity(repetitions); count];
+        for contender in &mut self.contenders {
+            (contender.run)();
+        }
+        for repetition in 0..repetitions {
+            for turn in 0..count {
+                let index = (repetition + turn) % count;
+                costs[index].push(cost_of(&mut self.contenders[index].run));
+            }
+        }
+        let results = self.contenders.into_iter().zip(costs);
+        Measured {
+            name: self.name,
+            requests: self.requests,
+            bytes: self.bytes,
+            results: results.map(|(c, costs)| Result { name: c.name, role: c.role, costs }).collect(),
+        }
+    }
+}
+
+/// What one run took, in seconds.
+#[derive(Clone, Copy)]
+pub struct Cost {
+    /// User and system time of all threads of the process.
+    pub cpu: f64,
+    /// Time that passed.
+    pub wall: f64,
+}
+
+fn cost_of(run: &mut dyn FnMut()) -> Cost {
+    let (cpu, begun) = (process_cpu(), Instant::now());
+    run();
+    let wall = begun.elapsed();
+    Cost { cpu: (process_cpu() - cpu).as_secs_f64(), wall: wall.as_secs_f64() }
+}
+
+fn process_cpu() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("getrusage of this process");
+    duration_of(usage.user_time()) + duration_of(usage.system_time())
+}
+
+fn duration_of(time: TimeVal) -> Duration {
+    Duration::from_secs(time.tv_sec() as u64) + Duration::from_micros(time.tv_usec() as u64)
+}
+
+/// A measured case.
+pub struct Measured {
+    /// The name of the case.
+    pub name: String,
+    requests: u64,
+    bytes: u64,
+    /// One per contender, in the order they were added.
+    pub results: Vec<Result>,
+}
+
+/// What one contender took, repetition by repetition.
+pub struct Result {
+    /// The contender's name.
+    pub name: String,
+    /// The contender's place in the case.
+    pub role: Role,
+    costs: Vec<Cost>,
+}
+
+/// Which of the two clocks.
+#[derive(Clone, Copy)]
+pub enum Clock {
+    /// Time of all CPUs.
+    Cpu,
+    /// Time that passed.
+    Wall,
+}
+
+impl Cost {
+    fn on(self, clock: Clock) -> f64 {
+        match clock {
+            Clock::Cpu => self.cpu,
+            Clock::Wall => self.wall,
+        }
+    }
+}
+
+impl Measured {
+    /// Microseconds per request.
+    pub fn per_request(&self, result: &Result, clock: Clock) -> Spread {
+        Spread::of(result.costs.iter().map(|cost| cost.on(clock) * 1e6 / self.requests as f64))
+    }
+
+    /// Seconds per GiB; `None` where the case moves no bytes.
+    pub fn per_gib(&self, result: &Result, clock: Clock) -> Option<Spread> {
+        let gib = self.bytes as f64 / (1u64 << 30) as f64;
+        (self.bytes > 0).then(|| Spread::of(result.costs.iter().map(|cost| cost.on(clock) / gib)))
+    }
+
+    /// How many times the cost of `base`: of each repetition its own ratio, so that what slows a whole repetition
+    /// does not count.
+    pub fn ratio(&self, result: &Result, base: &Result, clock: Clock) -> Spread {
+        let pairs = result.costs.iter().zip(&base.costs);
+        Spread::of(pairs.map(|(cost, base)| cost.on(clock) / base.on(clock).max(1e-9)))
+    }
+
+    /// The first contender of a role.
+    pub fn first(&self, role: Role) -> Option<&Result> {
+        self.results.iter().find(|result| result.role == role)
+    }
+}
+
+/// A median with the quartiles around it.
+#[derive(Clone, Copy)]
+pub struct Spread {
+    /// A quarter of the values is below.
+    pub low: f64,
+    /// Half of the values is below.
+    pub median: f64,
+    /// A quarter of the values is above.
+    pub high: f64,
+}
+
+impl Spread {
+    /// The spread of some values.
+    pub fn of(values: impl Iterator<Item = f64>) -> Spread {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        Spread { low: quantile(&values, 0.25), median: quantile(&values, 0.5), high: quantile(&values, 0.75) }
+    }
+}
+
+/// The value at `place` (0 to 1) of sorted values, in proportion between two of them. 0 of none.
+fn quantile(sorted: &[f64], place: f64) -> f64 {
+    if sorted.is_empty() {
+        return 0.0;
+    }
+    let position = place * (sorted.len() - 1) as f64;
+    let below = sorted[position.floor() as usize];
+    let above = sorted[position.ceil() as usize];
+    below + (above - below) * position.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quartiles_of_a_row_of_numbers() {
+        let spread = Spread::of([5.0, 1.0, 4.0, 2.0, 3.0].into_iter());
+        assert_eq!((spread.low, spread.median, spread.high), (2.0, 3.0, 4.0));
+        let spread = Spread::of([1.0, 2.0].into_iter());
+        assert_eq!((spread.low, spread.median, spread.high), (1.25, 1.5, 1.75));
+    }
+
+    #[test]
+    fn every_contender_runs_once_more_than_it_is_measured() {
+        let (mut first, mut second) = (0, 0);
+        let case =
+            Case::new("counting", 1, 0).with(Role::Floor, "a", || first += 1).with(Role::Ours, "b", || second += 1);
+        let measured = case.measure(3);
+        assert_eq!(measured.results.iter().map(|result| result.costs.len()).collect::<Vec<_>>(), [3, 3]);
+        drop(measured);
+        assert_eq!((first, second), (4, 4));
+    }
+}
