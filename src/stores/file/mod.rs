@@ -88,16 +88,21 @@ impl Backend for FileStore {
     fn put(&self, key: &Arc<str>, source: Lent, options: PutOptions) -> Step<()> {
         let (root, key, is_synced) = (self.root.clone(), key.clone(), self.is_synced);
         Step::on_pool(move || {
-            let staged = Staged::new(&root, &Landing::find(&root, &key)?)?;
+            let landing = Landing::find(&root, &key)?;
+            let staged = Staged::new(&root, &landing)?;
             write(&staged, &source)?;
             if is_synced {
                 rustix::fs::fsync(staged.file()).map_err(|errno| failed(errno, "making the bytes lasting"))?;
             }
-            let stat = rustix::fs::fstat(staged.file()).map_err(|errno| failed(errno, "looking at the new file"))?;
+            let details = if options.wants_details {
+                details(&rustix::fs::fstat(staged.file()).map_err(|errno| failed(errno, "looking at the new file"))?)
+            } else {
+                Details { size: source.size() as u64, ..Details::default() }
+            };
             let creates = options.mode == PutMode::Create;
-            source.loan().commit(move || {
-                staged.publish(&root, &key, creates, is_synced)?;
-                Ok(options.done(details(&stat)))
+            source.loan().commit(|| {
+                staged.publish(&root, landing, creates, is_synced)?;
+                Ok(options.done(details))
             })?;
             Ok(())
         })

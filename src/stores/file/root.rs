@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 pub(super) struct Root {
     folder: OwnedFd,
     follows_links: bool,
+    has_proc: bool,
 }
 
 /// How often a look-up is repeated that a concurrent rename has disturbed.
@@ -33,7 +34,8 @@ impl Root {
             Errno::NOTDIR => Error::argument("the path is not a folder's"),
             other => failed(other, "opening the folder"),
         })?;
-        let root = Root { folder, follows_links };
+        let has_proc = rustix::fs::statat(CWD, path_of_open(&folder), AtFlags::empty()).is_ok();
+        let root = Root { folder, follows_links, has_proc };
         // Whether the folder can be entered, and the system look up below it.
         match root.open_at(b".", OFlags::PATH) {
             Err(error) if error.kind == Kind::Io && error.message.contains("openat2") => {
@@ -41,6 +43,11 @@ impl Root {
             }
             outcome => outcome.map(|_| root),
         }
+    }
+
+    /// Whether `/proc` is there to name open files by.
+    pub(super) fn can_name_open_files(&self) -> bool {
+        self.has_proc
     }
 
     /// Opens what is at a path below the root.
@@ -105,11 +112,6 @@ pub(super) fn is_folder(folder: &OwnedFd, name: &str) -> bool {
 pub(super) fn path_of_open(file: &OwnedFd) -> String {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", file.as_raw_fd())
-}
-
-/// Whether `/proc` is there to name open files by.
-pub(super) fn has_path_of_open(file: &OwnedFd) -> bool {
-    rustix::fs::statat(CWD, path_of_open(file), AtFlags::empty()).is_ok()
 }
 
 pub(super) fn no_file(kind: &str) -> Error {

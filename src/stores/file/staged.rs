@@ -6,15 +6,18 @@
 //! lives, so that a walk can tell a dead one's and take it away.
 
 use super::RESERVED;
-use super::root::{Root, failed, folder_in_the_way, has_path_of_open, is_folder, path_of_open};
+use super::root::{Root, failed, folder_in_the_way, is_folder, path_of_open};
 use crate::error::{Error, Kind, Result};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::SystemTime;
 
 /// Where a put will land: the nearest folder that is there, and what is missing below it.
 pub(super) struct Landing<'a> {
+    key: &'a str,
     folder: OwnedFd,
     missing: Vec<&'a str>,
     name: &'a str,
@@ -29,7 +32,7 @@ impl<'a> Landing<'a> {
             match root.try_open_at(path.as_bytes(), OFlags::PATH | OFlags::DIRECTORY) {
                 Ok(found) => {
                     missing.reverse();
-                    return Ok(Landing { folder: found, missing, name });
+                    return Ok(Landing { key, folder: found, missing, name });
                 }
                 Err(Errno::NOENT) if !folder.is_empty() => {
                     let (above, last) = folder.rsplit_once('/').unwrap_or(("", folder));
@@ -63,9 +66,10 @@ impl Drop for Reserved {
 }
 
 fn new_reserved_name() -> String {
+    static PROCESS: LazyLock<u32> = LazyLock::new(std::process::id);
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format!("{RESERVED}{}-{:x}-{}", std::process::id(), now.as_nanos(), NEXT.fetch_add(1, Relaxed))
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{RESERVED}{}-{:x}-{}", *PROCESS, now.as_nanos(), NEXT.fetch_add(1, Relaxed))
 }
 
 fn lock(file: &OwnedFd) -> rustix::io::Result<()> {
@@ -77,14 +81,16 @@ const NEW_FOLDER: Mode = Mode::from_raw_mode(0o777);
 
 impl Staged {
     pub(super) fn new(root: &Root, landing: &Landing<'_>) -> Result<Staged> {
-        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
-        match rustix::fs::openat(&landing.folder, ".", flags, NEW_FILE) {
-            Ok(file) if has_path_of_open(&file) => Ok(Staged { file, reserved: None }),
-            Ok(_) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
-                Staged::named(root, landing).map_err(|errno| failed(errno, "making a new file"))
+        if root.can_name_open_files() {
+            let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+            match rustix::fs::openat(&landing.folder, ".", flags, NEW_FILE) {
+                Ok(file) => return Ok(Staged { file, reserved: None }),
+                // No nameless files on this file system.
+                Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {}
+                Err(errno) => return Err(failed(errno, "making a new file")),
             }
-            Err(errno) => Err(failed(errno, "making a new file")),
         }
+        Staged::named(root, landing).map_err(|errno| failed(errno, "making a new file"))
     }
 
     fn named(root: &Root, landing: &Landing<'_>) -> rustix::io::Result<Staged> {
@@ -106,10 +112,15 @@ impl Staged {
     }
 
     /// Gives the file its name, making the folders that are missing. After an error nothing is left of it.
-    pub(super) fn publish(self, root: &Root, key: &str, creates: bool, is_synced: bool) -> Result<()> {
+    pub(super) fn publish<'a>(
+        self,
+        root: &Root,
+        mut landing: Landing<'a>,
+        creates: bool,
+        is_synced: bool,
+    ) -> Result<()> {
         // Once more where somebody removes the folders meanwhile.
         for _ in 0..8 {
-            let landing = Landing::find(root, key)?;
             let made = Folders::make(root, &landing)?;
             match self.land(made.last(&landing), landing.name, creates) {
                 Ok(()) => return if is_synced { made.keep(&landing) } else { made.forget() },
@@ -120,6 +131,8 @@ impl Staged {
                 Err(Errno::EXIST | Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY) => return Err(folder_in_the_way()),
                 Err(errno) => return Err(failed(errno, "giving the new file its name")),
             }
+            drop(made);
+            landing = Landing::find(root, landing.key)?;
         }
         Err(failed(Errno::NOENT, "giving the new file its name"))
     }
@@ -147,9 +160,11 @@ impl Staged {
 
     fn link_over(&self, folder: &OwnedFd, name: &str) -> rustix::io::Result<()> {
         lock(&self.file)?;
-        let reserved = Reserved { folder: rustix::io::dup(folder)?, name: new_reserved_name() };
-        self.link(folder, &reserved.name)?;
-        rustix::fs::renameat(folder, &reserved.name, folder, name)
+        let reserved = new_reserved_name();
+        self.link(folder, &reserved)?;
+        rustix::fs::renameat(folder, &reserved, folder, name).inspect_err(|_| {
+            let _ = rustix::fs::unlinkat(folder, &reserved, AtFlags::empty());
+        })
     }
 }
 
@@ -246,6 +261,10 @@ mod tests {
         staged
     }
 
+    fn publish(staged: Staged, root: &Root, key: &str, creates: bool) -> Result<()> {
+        staged.publish(root, Landing::find(root, key)?, creates, true)
+    }
+
     fn names(folder: &tempfile::TempDir) -> Vec<String> {
         let entries = std::fs::read_dir(folder.path()).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -256,11 +275,11 @@ mod tests {
     #[test]
     fn a_named_file_lands_whole_or_not_at_all() {
         let (folder, root) = folder();
-        named(&root, "a", b"first").publish(&root, "a", true, true).unwrap();
-        let exists = named(&root, "a", b"second").publish(&root, "a", true, false).unwrap_err();
+        publish(named(&root, "a", b"first"), &root, "a", true).unwrap();
+        let exists = publish(named(&root, "a", b"second"), &root, "a", true).unwrap_err();
         assert_eq!(exists.kind, Kind::Exists);
         assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"first");
-        named(&root, "a", b"third").publish(&root, "a", false, false).unwrap();
+        publish(named(&root, "a", b"third"), &root, "a", false).unwrap();
         assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"third");
         drop(named(&root, "b", b"never published"));
         assert_eq!(names(&folder), ["a"]);
@@ -270,7 +289,7 @@ mod tests {
     fn folders_made_for_nothing_are_removed() {
         let (folder, root) = folder();
         std::fs::create_dir(folder.path().join("a")).unwrap();
-        let in_the_way = named(&root, "a", b"").publish(&root, "a", false, false).unwrap_err();
+        let in_the_way = publish(named(&root, "a", b""), &root, "a", false).unwrap_err();
         assert_eq!(in_the_way.kind, Kind::Unsupported);
         let landing = Landing::find(&root, "a/b/c/d").unwrap();
         drop(Folders::make(&root, &landing).unwrap());
@@ -287,7 +306,7 @@ mod tests {
         assert!(Walk::new(root.clone(), b"", b"").next(None).unwrap().is_none());
         assert_eq!(names(&folder).len(), 1);
         assert!(!folder.path().join(left).exists());
-        living.publish(&root, "a", false, false).unwrap();
+        publish(living, &root, "a", false).unwrap();
         assert_eq!(names(&folder), ["a"]);
     }
 }
