@@ -259,9 +259,11 @@ impl Arrivals {
         }
     }
 
-    /// Requests running, and completions undrained.
+    /// Requests running, and credits in use: a snapshot.
     pub(crate) fn usage(&self) -> (u64, u64) {
-        (self.life.load(Acquire) & RUNNING, self.ring.len() as u64)
+        let running = self.life.load(Acquire) & RUNNING;
+        // A request runs until its wake has returned; its completion may have been taken by then.
+        (running, (running + self.ring.len() as u64).min(self.credits.capacity()))
     }
 }
 

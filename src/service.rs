@@ -181,17 +181,17 @@ impl Shared {
     /// What the service is doing.
     pub fn usage(&self) -> Usage {
         let queues = lock(&self.queues);
-        let (mut running, mut undrained) = (0, 0);
+        let (mut running, mut used) = (0, 0);
         for queue in queues.open.iter().filter_map(Weak::upgrade) {
             let usage = queue.usage();
             running += usage.0;
-            undrained += usage.1;
+            used += usage.1;
         }
         let in_flight = self.settings.max_requests_in_flight as usize - self.requests.available_permits();
         let byte_units = self.settings.max_bytes_in_flight.div_ceil(BYTES_UNIT) as usize;
         Usage {
             credits_reserved: queues.credits_reserved.into(),
-            credits_used: running + undrained,
+            credits_used: used,
             requests_running: running,
             requests_in_flight: in_flight as u64,
             bytes_in_flight: byte_units.saturating_sub(self.bytes.available_permits()) as u64 * BYTES_UNIT,

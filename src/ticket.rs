@@ -51,6 +51,10 @@ impl Credits {
         Credits { slots, top: AtomicU64::new(0) }
     }
 
+    pub(crate) fn capacity(&self) -> u64 {
+        self.slots.len() as u64
+    }
+
     /// Takes a credit, if one is free, and gives its new ticket, which is never 0.
     pub(crate) fn take(&self) -> Option<u64> {
         let acquire = order(Site::Take, Acquire);
