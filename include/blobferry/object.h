@@ -248,8 +248,9 @@ BLOBFERRY_API blobferry_status_t blobferry_object_head(const blobferry_store_t *
 /**
  * Delete an object.
  *
- * Deleting what is not there succeeds, on every store. The completion's `result`
- * is 0.
+ * Deleting what is not there succeeds, on every store. On BLOBFERRY_E_CANCELLED
+ * and BLOBFERRY_E_DEADLINE the object is still there, unless the completion has
+ * the flag BLOBFERRY_COMPLETION_MAYBE_COMMITTED. The completion's `result` is 0.
  *
  * @param store       borrowed; the request holds its own reference
  * @param cq          borrowed; receives the completion; must be of the store's service

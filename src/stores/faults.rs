@@ -7,7 +7,7 @@
 use super::memory::MemoryStore;
 use super::{Backend, Blob, Found, Keys, PutOptions, Step};
 use crate::error::Result;
-use crate::memory::{Lent, LentMut};
+use crate::memory::{Lent, LentMut, Loan};
 use crate::outcome::Details;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -78,8 +78,8 @@ impl Backend for FaultStore {
         misbehave(key).unwrap_or_else(|| self.memory.put(key, source, options))
     }
 
-    fn delete(&self, key: &Arc<str>) -> Step<()> {
-        misbehave(key).unwrap_or_else(|| self.memory.delete(key))
+    fn delete(&self, key: &Arc<str>, loan: Loan) -> Step<()> {
+        misbehave(key).unwrap_or_else(|| self.memory.delete(key, loan))
     }
 
     fn keys(&self, prefix: &[u8], after: &[u8]) -> Step<Box<dyn Keys>> {

@@ -2,7 +2,7 @@
 
 use super::{Backend, Blob, Found, Keys, PutMode, PutOptions, Step, can};
 use crate::error::{Error, Kind, Result};
-use crate::memory::{CHUNK, Lent, LentMut};
+use crate::memory::{CHUNK, Lent, LentMut, Loan};
 use crate::outcome::{Details, Done};
 use crate::service::Shared;
 use bytes::Bytes;
@@ -147,15 +147,19 @@ impl Backend for MemoryStore {
         Step::on_pool(move || store.write(&key, &source, &options))
     }
 
-    fn delete(&self, key: &Arc<str>) -> Step<()> {
-        let deleted = self.0.write().unwrap_or_else(PoisonError::into_inner).by_key.remove(key.as_bytes());
-        match deleted {
+    fn delete(&self, key: &Arc<str>, loan: Loan) -> Step<()> {
+        let mut deleted = None;
+        let committed = loan.commit(|| {
+            deleted = self.0.write().unwrap_or_else(PoisonError::into_inner).by_key.remove(key.as_bytes());
+            Ok(Done::default())
+        });
+        match (committed, deleted) {
             // Freeing it takes its time.
-            Some(object) if object.data.len() > CHUNK => Step::on_pool(move || {
+            (Ok(()), Some(object)) if object.data.len() > CHUNK => Step::on_pool(move || {
                 drop(object);
                 Ok(())
             }),
-            _ => Step::Now(Ok(())),
+            (committed, _) => Step::Now(committed.map_err(Into::into)),
         }
     }
 

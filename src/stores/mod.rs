@@ -9,7 +9,7 @@ mod options;
 mod faults;
 
 use crate::error::{Error, Kind, Result};
-use crate::memory::{Lent, LentMut};
+use crate::memory::{Lent, LentMut, Loan};
 use crate::outcome::{Details, Done};
 use crate::pool::Pool;
 use crate::service::Shared;
@@ -131,10 +131,11 @@ pub(crate) trait Backend: Send + Sync {
     fn head(&self, key: &Arc<str>) -> Step<Details>;
     /// Bytes of memory that a put of this size holds while it runs.
     fn put_holds(&self, size: u64) -> u64;
-    /// Writes an object. Its outcome is the verdict of the commit; what is returned here matters only without one.
+    /// Writes an object. Its outcome is the verdict of a commit on the source's loan; what is returned here matters
+    /// only without one.
     fn put(&self, key: &Arc<str>, source: Lent, options: PutOptions) -> Step<()>;
-    /// Deletes an object; one that is not there is deleted already.
-    fn delete(&self, key: &Arc<str>) -> Step<()>;
+    /// Deletes an object; one that is not there is deleted already. Its outcome is the verdict of a commit, too.
+    fn delete(&self, key: &Arc<str>, loan: Loan) -> Step<()>;
     /// Walks the keys that begin with `prefix` and sort after `after`.
     fn keys(&self, prefix: &[u8], after: &[u8]) -> Step<Box<dyn Keys>>;
 }

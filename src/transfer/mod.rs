@@ -9,7 +9,9 @@ pub use get::{GetOptions, get};
 pub use list::{Entry, List, ListOptions};
 pub use put::put;
 
-use crate::outcome::Done;
+use crate::error::Result;
+use crate::memory::Loan;
+use crate::outcome::{Done, Outcome};
 use crate::request::Work;
 use crate::stores::Store;
 use std::sync::Arc;
@@ -23,11 +25,20 @@ pub fn head(store: &Store, key: Arc<str>, wants_details: bool) -> Work {
     })
 }
 
-/// Deletes an object.
-pub fn delete(store: &Store, key: Arc<str>) -> Work {
+/// Deletes an object. The loan is on no memory: it makes a cancelled delete one that has not taken effect.
+pub fn delete(store: &Store, key: Arc<str>, loan: Loan) -> Work {
     let store = store.clone();
     Box::pin(async move {
-        store.backend.delete(&key).run(&store.service.pool).await?;
-        Ok(Done::default())
+        let ended = store.backend.delete(&key, loan.clone()).run(&store.service.pool).await;
+        verdict(&loan, ended)
     })
+}
+
+/// The outcome of what was to be committed.
+fn verdict(loan: &Loan, ended: Result<()>) -> Outcome {
+    match (loan.verdict(), ended) {
+        (Some(verdict), _) => verdict,
+        (None, Err(error)) => Err(Box::new(error)),
+        (None, Ok(())) => unreachable!("a store that ends a change well has committed it"),
+    }
 }

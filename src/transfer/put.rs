@@ -1,5 +1,6 @@
 //! One lent buffer into an object.
 
+use super::verdict;
 use crate::error::Result;
 use crate::memory::Lent;
 use crate::request::Work;
@@ -24,10 +25,6 @@ pub fn put(store: &Store, key: Arc<str>, source: Lent, options: PutOptions) -> R
         let _held = store.service.hold_bytes(store.backend.put_holds(source.size() as u64)).await;
         let loan = source.loan().clone();
         let ended = store.backend.put(&key, source, options).run(&store.service.pool).await;
-        match (loan.verdict(), ended) {
-            (Some(verdict), _) => verdict,
-            (None, Err(error)) => Err(Box::new(error)),
-            (None, Ok(())) => unreachable!("a store that ends a put well has committed it"),
-        }
+        verdict(&loan, ended)
     }))
 }

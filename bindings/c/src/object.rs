@@ -319,9 +319,10 @@ pub unsafe extern "C" fn blobferry_object_delete(
         let ((store, asked), options) = unsafe { (object(store, key, "delete")?, cast::options(options, "options")?) };
         cast::check_flags(options.flags, 0, "options.flags")?;
         cast::check_flags(options.reserved, 0, "options.reserved")?;
+        let loan = Loan::new();
         let key = asked.key.clone();
         let submission = Submission { store, cq, asked, timeout_ms: options.timeout_ms, user_data, ticket_out };
         // SAFETY: the header's contract.
-        unsafe { submission.submit(None, || Ok(transfer::delete(store, key))) }
+        unsafe { submission.submit(Some(loan.clone()), || Ok(transfer::delete(store, key, loan))) }
     })
 }

@@ -7,8 +7,8 @@ mod walk;
 use super::options::Options;
 use super::{Backend, Blob, Keys, PutMode, PutOptions, Step, can};
 use crate::error::{Error, Kind, Result};
-use crate::memory::{CHUNK, Lent, LentMut};
-use crate::outcome::Details;
+use crate::memory::{CHUNK, Lent, LentMut, Loan};
+use crate::outcome::{Details, Done};
 use root::{Root, failed, no_file};
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
@@ -108,11 +108,14 @@ impl Backend for FileStore {
         })
     }
 
-    fn delete(&self, key: &Arc<str>) -> Step<()> {
+    fn delete(&self, key: &Arc<str>, loan: Loan) -> Step<()> {
         let (root, key) = (self.root.clone(), key.clone());
-        Step::on_pool(move || match root.remove(&key) {
-            Err(error) if error.kind == Kind::NotFound => Ok(()),
-            outcome => outcome,
+        Step::on_pool(move || {
+            loan.commit(|| match root.remove(&key) {
+                Err(error) if error.kind != Kind::NotFound => Err(error.into()),
+                _ => Ok(Done::default()),
+            })?;
+            Ok(())
         })
     }
 
