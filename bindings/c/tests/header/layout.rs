@@ -1,0 +1,142 @@
+//! Sizes, offsets and constants as Rust has them, asserted by a C compiler of the headers.
+
+use crate::c;
+use crate::parse::{Headers, root};
+use crate::{base, cq, list, object, service};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::mem::{align_of, offset_of, size_of};
+
+struct Layout {
+    name: &'static str,
+    size: usize,
+    align: usize,
+    fields: Vec<(&'static str, usize)>,
+}
+
+macro_rules! layouts {
+    ($($module:ident :: $name:ident { $($field:ident),* })*) => {
+        vec![$(Layout {
+            name: stringify!($name),
+            size: size_of::<$module::$name>(),
+            align: align_of::<$module::$name>(),
+            fields: vec![$((stringify!($field), offset_of!($module::$name, $field))),*],
+        }),*]
+    };
+}
+
+fn layouts() -> Vec<Layout> {
+    layouts! {
+        base::blobferry_pair_t { key, value }
+        base::blobferry_live_counts_t { struct_size, handles, leases, requests, credits, threads }
+        cq::blobferry_completion_t { ticket, user_data, status, flags, result, error, details, reserved }
+        cq::blobferry_cq_options_t {
+            struct_size, capacity, wake, wake_fn, wake_argument, completion_fn, completion_argument, flags, reserved
+        }
+        list::blobferry_entry_t {
+            key, key_size, size, last_modified_ns, revision, flags, reserved_flags, reserved
+        }
+        list::blobferry_list_options_t { struct_size, delimiter, start_after, page_size, flags }
+        list::blobferry_next_options_t { struct_size, timeout_ms, flags, reserved }
+        object::blobferry_get_options_t { struct_size, timeout_ms, offset, length, part_size, max_in_flight, flags }
+        object::blobferry_put_options_t {
+            struct_size, timeout_ms, if_match, content_type, metadata, metadata_count, mode, flags
+        }
+        object::blobferry_head_options_t { struct_size, timeout_ms, flags, reserved }
+        object::blobferry_delete_options_t { struct_size, timeout_ms, flags, reserved }
+        service::blobferry_service_options_t {
+            struct_size, io_threads, pool_threads, max_credits, max_requests_in_flight, max_bytes_in_flight, flags,
+            reserved
+        }
+        service::blobferry_service_usage_t {
+            struct_size, credits_reserved, credits_used, requests_running, requests_in_flight, bytes_in_flight
+        }
+    }
+}
+
+#[test]
+fn every_struct_of_the_headers_is_compared() {
+    let compared: BTreeMap<String, Vec<String>> = layouts()
+        .into_iter()
+        .map(|layout| (layout.name.to_string(), layout.fields.iter().map(|(field, _)| field.to_string()).collect()))
+        .collect();
+    let declared = Headers::read().structs().into_iter().map(|item| (item.name, item.fields)).collect();
+    assert_eq!(compared, declared);
+}
+
+/// Compiles the numbers of Rust into assertions beside the headers.
+fn compare_layouts(name: &str, headers: &Headers) -> Result<(), String> {
+    let mut code = "#include <blobferry.h>\n".to_string();
+    for Layout { name, size, align, fields } in layouts() {
+        let mut assert = |what: String, number: usize| {
+            writeln!(code, "_Static_assert({what} == {number}, \"{name}: Rust has another number\");").expect("text");
+        };
+        assert(format!("sizeof({name})"), size);
+        assert(format!("_Alignof({name})"), align);
+        fields.iter().for_each(|(field, offset)| assert(format!("offsetof({name}, {field})"), *offset));
+    }
+    c::check(&c::folder(name, headers), c::C11, &code)
+}
+
+#[test]
+fn sizes_and_offsets_equal_those_of_the_library() {
+    let headers = Headers::read();
+    compare_layouts("layout", &headers).unwrap_or_else(|error| panic!("{error}"));
+    let seeds = [
+        ("  uint32_t                capacity; ", "  uint64_t                capacity; "),
+        ("  size_t   struct_size;            /", "  uint32_t struct_size;            /"),
+    ];
+    for (from, to) in seeds {
+        let error = compare_layouts("layout-seeded", &headers.edited(from, to)).expect_err(&format!("{from} -> {to}"));
+        assert!(error.contains("Rust has another number"), "{from} -> {to} failed for another reason: {error}");
+    }
+}
+
+/// The constants that stand in the source of the library, by name: they are private, so they are read.
+fn constants() -> BTreeMap<String, String> {
+    let sources = fs::read_dir(root().join("bindings/c/src")).expect("bindings/c/src");
+    let texts = sources.map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("a source"));
+    let lines: Vec<String> = texts.flat_map(|text| text.lines().map(str::to_string).collect::<Vec<_>>()).collect();
+    lines
+        .iter()
+        .filter_map(|line| line.split_once("const BLOBFERRY_")?.1.strip_suffix(';')?.split_once(" = "))
+        .map(|(name, value)| {
+            let name = name.split(':').next().expect("a name");
+            let value = match value {
+                "u64::MAX" => "UINT64_MAX",
+                "i64::MIN" => "INT64_MIN",
+                number => number,
+            };
+            (format!("BLOBFERRY_{name}"), value.to_string())
+        })
+        .collect()
+}
+
+fn compare_constants(name: &str, headers: &Headers) -> Result<(), String> {
+    let assertions = constants().into_iter().map(|(constant, value)| {
+        format!("_Static_assert({constant} == {value}, \"{constant}: Rust has another number\");\n")
+    });
+    let code: String = assertions.collect();
+    c::check(&c::folder(name, headers), c::C11, &format!("#include <blobferry.h>\n{code}"))
+}
+
+#[test]
+fn constants_equal_those_of_the_library() {
+    let headers = Headers::read();
+    let in_rust = constants();
+    // What the library itself answers for is asked of it: see truth.rs.
+    let is_asked = |name: &str| {
+        ["BLOBFERRY_E_", "BLOBFERRY_CAN_", "BLOBFERRY_VERSION", "BLOBFERRY_ABI_"]
+            .iter()
+            .any(|kind| name.starts_with(kind))
+    };
+    for (name, _) in headers.constants() {
+        assert!(in_rust.contains_key(&name) || is_asked(&name), "{name} is not in the library's source");
+    }
+    compare_constants("constants", &headers).unwrap_or_else(|error| panic!("{error}"));
+    for (from, to) in [("WAKE_CALLBACK 3u", "WAKE_CALLBACK 4u"), ("TO_END UINT64_MAX", "TO_END INT64_MAX")] {
+        let error = compare_constants("constants-seeded", &headers.edited(from, to)).expect_err(from);
+        assert!(error.contains("Rust has another number"), "{from} -> {to} failed for another reason: {error}");
+    }
+}

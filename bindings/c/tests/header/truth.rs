@@ -1,0 +1,186 @@
+//! What the headers say of statuses, stores and options is what the library does: asked of the library itself, by a
+//! C program that is written here from the tables of the headers.
+
+use crate::c;
+use crate::parse::{Headers, words};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+/// The rows of the table in a comment whose head begins with the word `head`, as words; the head is the first.
+fn table(text: &str, head: &str) -> Vec<Vec<String>> {
+    let lines = text.lines().map(|line| line.trim_start_matches([' ', '*']).trim());
+    let rows =
+        lines.skip_while(|line| line.split_whitespace().next() != Some(head)).take_while(|line| !line.is_empty());
+    rows.map(|line| line.split_whitespace().map(str::to_string).collect()).collect()
+}
+
+/// How this test opens a store that a column of the tables is about.
+fn url(store: &str) -> String {
+    match store {
+        "memory" => "memory://header".to_string(),
+        "file" => format!("file://{}", c::folder("store", &Headers { files: Vec::new() }).display()),
+        _ => panic!("a table of store.h names the store {store}: say here how to open one"),
+    }
+}
+
+fn capability_table(headers: &Headers) -> Vec<Vec<String>> {
+    table(headers.file("blobferry/store.h"), "capability")
+}
+
+fn option_table(headers: &Headers) -> Vec<Vec<String>> {
+    table(headers.file("blobferry/store.h"), "option")
+}
+
+fn number(headers: &Headers, constant: &str) -> i64 {
+    let value = headers.constant(constant);
+    value.trim_matches(['(', ')', 'u']).parse().unwrap_or_else(|_| panic!("{constant} is {value}"))
+}
+
+const PROGRAM: &str = r#"
+static void ask_options(blobferry_service_t *service, const char *name, const char *url) {
+  for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+    blobferry_store_t *store = NULL;
+    blobferry_error_t *error = NULL;
+    blobferry_status_t status = blobferry_store_open(service, url, &options[i], 1, &store, &error);
+    printf("option %s %s=%s: %s %s\n", name, options[i].key, options[i].value, blobferry_status_name(status),
+           blobferry_error_message(error));
+    blobferry_error_free(error);
+    blobferry_store_free(store);
+  }
+}
+
+int main(void) {
+  blobferry_service_t *service = NULL;
+  if (blobferry_service_new(NULL, &service, NULL) != BLOBFERRY_OK) return 1;
+  printf("version: %s\n", blobferry_version());
+  printf("abi: %u\n", blobferry_abi_version());
+  for (int status = -300; status <= 100; status++) printf("status %d: %s\n", status, blobferry_status_name(status));
+  for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+    blobferry_store_t *store = NULL;
+    if (blobferry_store_open(service, stores[i].value, NULL, 0, &store, NULL) != BLOBFERRY_OK) return 2;
+    printf("capabilities %s: %llu\n", stores[i].key, (unsigned long long)blobferry_store_capabilities(store));
+    blobferry_store_free(store);
+    ask_options(service, stores[i].key, stores[i].value);
+  }
+  blobferry_service_free(service);
+  return 0;
+}
+"#;
+
+fn pairs(name: &str, pairs: impl Iterator<Item = (String, String)>) -> String {
+    let rows: String = pairs.map(|(key, value)| format!("  {{\"{key}\", \"{value}\"}},\n")).collect();
+    format!("static const blobferry_pair_t {name}[] = {{\n{rows}}};\n")
+}
+
+/// Everything the library answers, by question; asked once for all tests here.
+fn answers() -> &'static BTreeMap<String, String> {
+    static ANSWERS: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    ANSWERS.get_or_init(|| {
+        let headers = Headers::read();
+        let stores = capability_table(&headers)[0][1..].to_vec();
+        let options = option_table(&headers)[1..].to_vec();
+        let mut code = "#include <blobferry.h>\n#include <stdio.h>\n\n".to_string();
+        code += &pairs("stores", stores.into_iter().map(|store| (store.clone(), url(&store))));
+        // Each option as it is, then misspelt.
+        let spelt = options.iter().map(|row| (row[0].clone(), row[1].clone()));
+        let misspelt = options.iter().map(|row| (row[0].clone() + "x", row[1].clone()));
+        code += &pairs("options", spelt.chain(misspelt));
+        code += PROGRAM;
+        let printed = c::run("truth", &code);
+        printed
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(question, answer)| (question.to_string(), answer.to_string()))
+            .collect()
+    })
+}
+
+#[test]
+fn the_library_tells_the_versions_of_the_header() {
+    let headers = Headers::read();
+    assert_eq!(format!("\"{}\"", answers()["version"]), headers.constant("BLOBFERRY_VERSION"));
+    assert_eq!(answers()["abi"], headers.constant("BLOBFERRY_ABI_VERSION"));
+}
+
+#[test]
+fn the_library_knows_the_statuses_of_the_header_and_no_others() {
+    let headers = Headers::read();
+    let is_status = |name: &str| name == "BLOBFERRY_OK" || name.starts_with("BLOBFERRY_E_");
+    let names = headers.constants().into_iter().map(|(name, _)| name).filter(|name| is_status(name));
+    let declared: BTreeMap<i64, String> = names.map(|name| (number(&headers, &name), name)).collect();
+    assert!(declared.len() > 20, "found only {declared:?}");
+    for status in -300..=100 {
+        let wanted = declared.get(&status).map_or("BLOBFERRY_E_UNKNOWN", String::as_str);
+        assert_eq!(answers()[&format!("status {status}")], wanted, "{status}");
+    }
+}
+
+/// The bits of each store, as the table of store.h says them.
+fn bits_of_the_table(headers: &Headers) -> BTreeMap<String, i64> {
+    let rows = capability_table(headers);
+    let listed: Vec<&String> = rows[1..].iter().map(|row| &row[0]).collect();
+    let declared = headers.constants();
+    let declared: Vec<&String> =
+        declared.iter().map(|(name, _)| name).filter(|name| name.starts_with("BLOBFERRY_CAN_")).collect();
+    assert_eq!(listed, declared, "the rows of the capability table");
+    let columns = rows[0].iter().enumerate().skip(1);
+    columns
+        .map(|(column, store)| {
+            let can = rows[1..].iter().filter(|row| match row[column].as_str() {
+                "yes" => true,
+                "no" => false,
+                other => panic!("{other} is neither yes nor no"),
+            });
+            (store.clone(), can.map(|row| number(headers, &row[0])).sum())
+        })
+        .collect()
+}
+
+fn bits_of_the_library() -> BTreeMap<String, i64> {
+    let lines = answers().iter().filter_map(|(question, bits)| Some((question.strip_prefix("capabilities ")?, bits)));
+    lines.map(|(store, bits)| (store.to_string(), bits.parse().expect("a number"))).collect()
+}
+
+#[test]
+fn each_store_can_do_what_its_column_says() {
+    let headers = Headers::read();
+    assert_eq!(bits_of_the_table(&headers), bits_of_the_library());
+    let row = "BLOBFERRY_CAN_PUT_UPDATE               yes     no";
+    let wrong = headers.edited(row, "BLOBFERRY_CAN_PUT_UPDATE               yes     yes");
+    assert_ne!(bits_of_the_table(&wrong), bits_of_the_library());
+}
+
+/// Answers that differ from what the option table promises.
+fn option_problems(headers: &Headers) -> String {
+    let rows = option_table(headers);
+    let mut problems = String::new();
+    for store in bits_of_the_library().keys() {
+        let is_of_store = |row: &&Vec<String>| row[2] == "all" || row[2] == *store;
+        let known: BTreeSet<&str> = rows[1..].iter().filter(is_of_store).map(|row| row[0].as_str()).collect();
+        for row in &rows[1..] {
+            let (option, default) = (&row[0], &row[1]);
+            let answer = &answers()[&format!("option {store} {option}={default}")];
+            if answer.starts_with("BLOBFERRY_OK ") != known.contains(option.as_str()) {
+                writeln!(problems, "{store}, {option}={default}: {answer}").expect("text");
+            }
+            // A misspelt one is refused with the nearest, and with all that the store knows.
+            let answer = &answers()[&format!("option {store} {option}x={default}")];
+            let all: BTreeSet<&str> = words(answer.split_once(" knows ").unwrap_or_default().1).collect();
+            let is_named = !known.contains(option.as_str()) || answer.contains(&format!("`{option}`"));
+            if !answer.starts_with("BLOBFERRY_E_ARGUMENT ") || !is_named || all != known {
+                writeln!(problems, "{store}, {option}x={default}: {answer}").expect("text");
+            }
+        }
+    }
+    problems
+}
+
+#[test]
+fn each_store_takes_the_options_of_its_rows() {
+    let headers = Headers::read();
+    assert!(option_table(&headers).len() > 4, "found only {:?}", option_table(&headers));
+    assert_eq!(option_problems(&headers), "");
+    let wrong = headers.edited("create           false    file ", "create           false    all  ");
+    assert!(option_problems(&wrong).contains("memory, create=false"), "{}", option_problems(&wrong));
+}
