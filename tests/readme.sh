@@ -50,6 +50,10 @@ check "the first program prints what went wrong" first_program_that_fails
 for target in $(grep -oE '(^|`)make [a-z]+' README.md | awk '{print $2}' | sort -u); do
   check "make $target is in the Makefile" make -n "$target"
 done
+check "the version of Rust is that of Cargo.toml" \
+  grep -q "Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer" README.md
+check "the version of Go is that of go.mod" grep -q "Go $(sed -n 's/^go //p' tests/hosts/go/go.mod) or newer" README.md
+
 # Files are named in links, and between backquotes.
 files() {
   grep -oE '\]\([^):]+\)' README.md | tr -d ']()'

@@ -55,7 +55,7 @@ static void read_line_of_thread(long id, const char *file, const char *beginning
 static void check_signals(long id) {
   static const int blocked[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,   SIGPIPE,
                                 SIGALRM, SIGPROF, SIGCHLD, SIGIO,   SIGURG,  SIGWINCH,  SIGVTALRM};
-  static const int open_[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+  static const int left_open[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
   char             line[256];
   read_line_of_thread(id, "status", "SigBlk:", line, sizeof line);
   if (strncmp(line, "SigBlk:", 7) != 0) {
@@ -66,8 +66,8 @@ static void check_signals(long id) {
   for (size_t i = 0; i < sizeof blocked / sizeof blocked[0]; i++)
     if ((mask >> (blocked[i] - 1) & 1) == 0) FAIL("thread %ld does not block %s", id, strsignal(blocked[i]));
   /* A fault of the thread itself must come through: blocked, it would end the process without its handler. */
-  for (size_t i = 0; i < sizeof open_ / sizeof open_[0]; i++)
-    if ((mask >> (open_[i] - 1) & 1) != 0) FAIL("thread %ld blocks %s", id, strsignal(open_[i]));
+  for (size_t i = 0; i < sizeof left_open / sizeof left_open[0]; i++)
+    if ((mask >> (left_open[i] - 1) & 1) != 0) FAIL("thread %ld blocks %s", id, strsignal(left_open[i]));
 }
 
 static void dispose_all(void *argument, const blobferry_completion_t *completions, size_t count) {
