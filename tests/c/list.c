@@ -13,6 +13,7 @@ _Static_assert(sizeof(blobferry_entry_t) == 64, "an entry has 64 bytes for ever"
 typedef struct held {
   fixture_t          fixture;
   blobferry_store_t *fault;
+  blobferry_cq_t    *cq; /* the blocker's own: between two requests of one queue there is no order */
   blobferry_ticket_t blocker;
 } held_t;
 
@@ -41,6 +42,7 @@ static held_t new_held(void) {
   held.fixture.cq = new_cq(held.fixture.service, 16, BLOBFERRY_WAKE_NONE);
   held.fixture.store = open_store(held.fixture.service, "memory://test");
   held.fault = open_store(held.fixture.service, "fault://test");
+  held.cq = new_cq(held.fixture.service, 1, BLOBFERRY_WAKE_NONE);
   put_numbered(&held.fixture, 5);
   return held;
 }
@@ -48,17 +50,18 @@ static held_t new_held(void) {
 /* From now on no other request of the service begins. */
 static void hold_pages(held_t *held) {
   request_t request = {VERB_HEAD, "never", NULL, 0, NULL, 0, 777};
-  held->blocker = must_submit(&request, held->fault, held->fixture.cq);
+  held->blocker = must_submit(&request, held->fault, held->cq);
   await_in_flight(held->fixture.service, 1);
 }
 
 static void release_pages(held_t *held) {
-  must_cancel(held->fixture.cq, held->blocker);
-  expect(held->fixture.cq, BLOBFERRY_E_CANCELLED, 777);
+  must_cancel(held->cq, held->blocker);
+  expect(held->cq, BLOBFERRY_E_CANCELLED, 777);
 }
 
 static void held_free(held_t *held) {
   blobferry_store_free(held->fault);
+  blobferry_cq_free(held->cq);
   fixture_free(&held->fixture);
 }
 
