@@ -51,7 +51,8 @@
  *   for its size and flags; what is wrong is BLOBFERRY_E_ARGUMENT and changes
  *   nothing. Freeing NULL does nothing.
  * - A panic inside the library is a bug of ours. It becomes BLOBFERRY_E_PANIC on
- *   that call or that request only; everything else goes on.
+ *   that call or that request only; everything else goes on. (Its place is also
+ *   printed to stderr, by the language that the library is written in.)
  * - In a child made by fork() every call with a handle of the parent returns
  *   BLOBFERRY_E_FORKED, and freeing such a handle does nothing: the threads that
  *   serve it live in the parent only. A service made in the child is its own.
