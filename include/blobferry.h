@@ -53,9 +53,11 @@
  * - A panic inside the library is a bug of ours. It becomes BLOBFERRY_E_PANIC on
  *   that call or that request only; everything else goes on. (Its place is also
  *   printed to stderr, by the language that the library is written in.)
- * - In a child made by fork() every call with a handle of the parent returns
- *   BLOBFERRY_E_FORKED, and freeing such a handle does nothing: the threads that
- *   serve it live in the parent only. A service made in the child is its own.
+ * - In a child made by fork() every call that returns a status and takes a
+ *   service, queue, store or list of the parent returns BLOBFERRY_E_FORKED, and
+ *   freeing such a handle does nothing: the threads that serve it live in the
+ *   parent only. Errors and details work as ever. A service made in the child is
+ *   its own.
  * - `error_out` may always be NULL. Where it is not, it receives NULL on success
  *   and an owned error on failure: release it with blobferry_error_free.
  * - Texts in and out are UTF-8 and end with a NUL byte.

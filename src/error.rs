@@ -141,8 +141,17 @@ pub struct Asked {
 
 impl std::fmt::Display for Asked {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{} `{}`", self.verb, self.key)
+        write!(out, "{} `{}`", self.verb, shown(&self.key))
     }
+}
+
+/// A key cut to what a message can bear.
+pub(crate) fn shown(key: &str) -> String {
+    if key.len() <= 200 {
+        return key.to_string();
+    }
+    let cut = (0..=200).rev().find(|&at| key.is_char_boundary(at)).unwrap_or(0);
+    format!("{}…", &key[..cut])
 }
 
 /// The result of everything that can fail here.

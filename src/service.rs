@@ -12,14 +12,13 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// The threads of a service and what ends them. Dropped without [`Service::free`], they go on until the process
-/// ends.
+/// The threads of a service and what ends them. To be ended by [`Service::free`].
 pub struct Service {
     shared: Arc<Shared>,
     threads: Threads,
@@ -234,6 +233,11 @@ impl Shared {
         entry.clone().downcast().ok()
     }
 
+    /// Credits that no queue has reserved.
+    pub fn credits_left(&self) -> u32 {
+        self.settings.max_credits - lock(&self.queues).credits_reserved
+    }
+
     /// Reserves credits for a queue.
     pub(crate) fn reserve(&self, credits: u32) -> Result<()> {
         let mut queues = lock(&self.queues);
@@ -278,10 +282,15 @@ impl Queues {
     }
 }
 
-/// All services, for [`counts`].
+/// All services, for [`counts`]. A child made by fork leaves them alone: their locks may be held by threads that only
+/// its parent has, so its own services are not among them.
 static SERVICES: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+static HOME: LazyLock<Origin> = LazyLock::new(Origin::here);
 
 fn register(service: &Arc<Shared>) {
+    if !HOME.is_here() {
+        return;
+    }
     let mut services = lock(&SERVICES);
     services.retain(|service| service.strong_count() > 0);
     services.push(Arc::downgrade(service));
@@ -304,7 +313,9 @@ pub struct Counts {
 
 /// Counts what is alive now.
 pub fn counts() -> Counts {
-    let services: Vec<_> = lock(&SERVICES).iter().filter_map(Weak::upgrade).collect();
+    let is_here = HOME.is_here();
+    let services: Vec<_> =
+        if is_here { lock(&SERVICES).iter().filter_map(Weak::upgrade).collect() } else { Vec::new() };
     let usages: Vec<_> = services.iter().map(|service| service.usage()).collect();
     Counts {
         handles: live::HANDLES.get(),

@@ -19,8 +19,8 @@ pub struct Settings {
 }
 
 const MAX_THREADS: u32 = 1024;
-/// A ticket holds a credit's index in 32 bits; this bound keeps a ring of them under a few GiB.
-const MAX_CREDITS: u32 = 1 << 24;
+/// A credit takes some 100 bytes of its queue.
+const MAX_CREDITS: u32 = 1 << 20;
 
 impl Settings {
     /// Replaces every 0 by its default and refuses what is out of bounds.

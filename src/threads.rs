@@ -57,7 +57,7 @@ pub(crate) fn reap(wait: impl FnOnce() + Send + 'static) {
         return wait();
     }
     if let Err(error) = spawn("blobferry-reap".to_string(), wait) {
-        // Without a thread to wait on, what was to be reaped lives until the process ends.
+        // Without a thread to wait on, what was to be reaped ends by itself, and nobody waits for it.
         debug_assert!(false, "{error}");
     }
 }

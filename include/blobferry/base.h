@@ -68,7 +68,7 @@ typedef int32_t blobferry_status_t;
 #define BLOBFERRY_E_CHANGED (-20)
 /* The server failed, or answered what no such server answers. */
 #define BLOBFERRY_E_SERVER (-21)
-/* The disk or the quota is full. */
+/* The disk, the quota or the memory is full, or a file would be larger than allowed. */
 #define BLOBFERRY_E_NO_SPACE (-22)
 /* The local system failed to read or write, or ran out of threads or files. */
 #define BLOBFERRY_E_IO (-23)
@@ -84,7 +84,8 @@ typedef struct blobferry_pair {
 } blobferry_pair_t;
 
 /* What the library holds in this process, over all services. After everything
- * has been freed and drained, every number is 0. */
+ * has been freed and drained, every number is 0. A forked child begins with the
+ * numbers of its parent. */
 typedef struct blobferry_live_counts {
   size_t   struct_size; /* sizeof(blobferry_live_counts_t) */
   uint64_t handles;     /* services, queues, stores, lists, errors, details not freed */

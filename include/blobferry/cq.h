@@ -22,8 +22,10 @@
  *             asyncio loop. The consumer reads it (8 bytes) to reset it.
  *   FN        A function is called: `uv_async_send` and its handle for libuv and
  *             Julia. It is called on threads of the library, possibly on several
- *             at once; it must not block, must not call the library and must not
- *             run code of a managed language.
+ *             at once, and once at the end of a closed queue, which can be inside
+ *             the call that closes or frees the queue or the service. It must not
+ *             block, must not call the library and must not run code of a managed
+ *             language.
  *   CALLBACK  Completions are delivered in batches to a function, on one thread
  *             that the library keeps for this queue. It may block (only its own
  *             queue waits for it), may submit, and may free the queue and the
@@ -42,6 +44,13 @@
  * nothing to drain is possible and harmless.
  */
 typedef struct blobferry_cq blobferry_cq_t;
+
+/*
+ * Every submit call says which statuses its completion can have. Besides those,
+ * any completion can have BLOBFERRY_E_CANCELLED, _DEADLINE, _PERMISSION, _IO,
+ * _PANIC and _UNKNOWN; on file:// also _ARGUMENT, for a name that the file system
+ * does not take (its segments may have fewer bytes, or it takes UTF-8 only).
+ */
 
 /* Names a request of one queue. A number, never 0, and never given twice by a
  * queue in 4 billion uses of one credit. */
@@ -78,7 +87,7 @@ typedef void (*blobferry_completion_fn)(void *argument, const blobferry_completi
 
 typedef struct blobferry_cq_options {
   size_t                  struct_size;         /* sizeof(blobferry_cq_options_t) */
-  uint32_t                capacity;            /* credits; 0 = 1024; at most what the service has left */
+  uint32_t                capacity;            /* credits; 0 = 1024, or what the service has left */
   uint32_t                wake;                /* BLOBFERRY_WAKE_… */
   blobferry_wake_fn       wake_fn;             /* for FN; else NULL */
   void                   *wake_argument;       /* for FN: returned to wake_fn */

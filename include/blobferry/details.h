@@ -37,7 +37,9 @@ BLOBFERRY_API uint64_t blobferry_details_size(const blobferry_details_t *details
  * Give the revision of the object: an opaque text that changes with its content.
  *
  * Pass it as `if_match` of a later put. It is an ETag, a generation or what the
- * store has of that kind; on file:// it is made of inode, time and size.
+ * store has of that kind; on file:// it is made of inode, time and size, and so
+ * does not tell a file that somebody else has rewritten in place, to the same
+ * size, within one tick of the file system's clock. (A put makes a new file.)
  *
  * @param details  borrowed; NULL is NULL
  *

@@ -10,11 +10,12 @@
  * request:
  *
  *   blobferry_list_new(store, "logs/", NULL, &list, &error);
- *   do {
- *     blobferry_list_next(list, cq, NULL, 0, NULL, &error);
+ *   while (blobferry_list_next(list, cq, NULL, 0, NULL, &error) == BLOBFERRY_OK) {
  *     blobferry_cq_wait(cq, &completion, 1, -1, &count, &error);
+ *     if (completion.status != BLOBFERRY_OK) { look at, then free, completion.error; break; }
  *     entries = blobferry_list_entries(list, &count);
- *   } while (completion.status == BLOBFERRY_OK && !(completion.flags & BLOBFERRY_COMPLETION_LAST_PAGE));
+ *     use them; if (completion.flags & BLOBFERRY_COMPLETION_LAST_PAGE) break;
+ *   }
  *   blobferry_list_free(list);
  *
  * With a delimiter, keys that share all up to and including the first delimiter
@@ -23,6 +24,12 @@
  *
  * The memory of a list is bounded, however many keys there are: one page of
  * entries and, on file://, up to 16 384 names of each folder on the way down.
+ *
+ * On file:// the walk holds one open folder for each level that it is below the
+ * root. What is no object is not listed: folders, special files, links that lead
+ * nowhere, out of the root or back up. A folder that may not be read ends its page
+ * with BLOBFERRY_E_PERMISSION, so that nothing is silently left out; `start_after`
+ * (its name and a slash, then the highest character) gets past it.
  *
  * A list is no snapshot: keys written or deleted meanwhile may or may not be in
  * it; every other key is in it exactly once.
@@ -129,7 +136,8 @@ BLOBFERRY_API blobferry_status_t blobferry_list_new(const blobferry_store_t *sto
  * gives empty last pages. A page that fails, or is cancelled, leaves the list
  * where it was: asking again repeats it.
  *
- * The entries of the page before are released by this call.
+ * The entries of the page before are released by this call. cq.h has the statuses
+ * that the completion can have; there are no others.
  *
  * @param list        borrowed; the request holds its own reference
  * @param cq          borrowed; receives the completion; must be of the store's service
@@ -154,10 +162,10 @@ BLOBFERRY_API blobferry_status_t blobferry_list_next(blobferry_list_t *list, blo
                                                      blobferry_ticket_t *ticket_out, blobferry_error_t **error_out);
 
 /**
- * Give the entries of the page whose completion was taken last.
+ * Give the entries of the last page.
  *
- * Before the first page, while a page is under way and after one that failed
- * there are none.
+ * Ask after its completion was taken. Before the first page, while a page is
+ * under way and after one that failed there are none.
  *
  * @param list       borrowed; NULL is an empty page
  * @param count_out  receives the number of entries; may be NULL

@@ -12,8 +12,7 @@
  * was lent. A completion can be taken by another thread before the submit call
  * has returned: tell requests apart by `user_data`, not by the ticket.
  *
- * Statuses that any completion can have, besides those that a verb names:
- * BLOBFERRY_E_CANCELLED, _DEADLINE, _PERMISSION, _IO, _PANIC, _UNKNOWN.
+ * cq.h has the statuses that any completion can have, besides those named here.
  */
 
 /* To the end of the object. */
@@ -25,7 +24,7 @@ typedef struct blobferry_get_options {
   uint64_t offset;        /* first byte wanted */
   uint64_t length;        /* bytes wanted; BLOBFERRY_LENGTH_TO_END = all that follow */
   uint64_t part_size;     /* bytes of one parallel part; 0 = the store's setting */
-  uint32_t max_in_flight; /* parts moved at once; 0 = the store's setting */
+  uint32_t max_in_flight; /* parts moved at once, at most 256; 0 = the store's setting */
   uint32_t flags;         /* BLOBFERRY_REQUEST_DETAILS or 0 */
 } blobferry_get_options_t;
 
@@ -160,6 +159,7 @@ BLOBFERRY_API void blobferry_delete_options_init(blobferry_delete_options_t *opt
  *
  * @retval BLOBFERRY_OK           the request is queued
  * @retval BLOBFERRY_E_ARGUMENT   a required pointer was NULL, the key is not one, or an option is unknown
+ * @retval BLOBFERRY_E_UNSUPPORTED the store cannot get a range: see its capabilities
  * @retval BLOBFERRY_E_BUSY       the queue has no credit; take completions, then try again
  * @retval BLOBFERRY_E_CLOSED     the queue or the service is closed
  * @retval BLOBFERRY_E_FORKED     the store belongs to the parent process
@@ -177,15 +177,14 @@ BLOBFERRY_API blobferry_status_t blobferry_object_get(const blobferry_store_t *s
 /**
  * Write an object from memory the caller lends.
  *
- * The object appears whole, or what was there before stays. On
- * BLOBFERRY_E_CANCELLED and BLOBFERRY_E_DEADLINE it has not been written, unless
- * the completion has the flag BLOBFERRY_COMPLETION_MAYBE_COMMITTED.
+ * The object appears whole, or what was there before stays. On any failure it
+ * has not been written, unless the completion has the flag
+ * BLOBFERRY_COMPLETION_MAYBE_COMMITTED.
  *
  * The completion's `result` is the number of bytes written: `buffer_size`. Details,
  * if asked for, hold the new revision. Further statuses: BLOBFERRY_E_EXISTS,
  * BLOBFERRY_E_PRECONDITION, BLOBFERRY_E_NO_SPACE, BLOBFERRY_E_NOT_FOUND (an update of nothing),
- * BLOBFERRY_E_UNSUPPORTED (file: a folder is in the way), BLOBFERRY_E_ARGUMENT (file: a name that
- * the file system does not take).
+ * BLOBFERRY_E_UNSUPPORTED (file: a folder is in the way).
  *
  * @param store        borrowed; the request holds its own reference
  * @param cq           borrowed; receives the completion; must be of the store's service
@@ -198,7 +197,8 @@ BLOBFERRY_API blobferry_status_t blobferry_object_get(const blobferry_store_t *s
  * @param error_out    receives an owned error on failure; may be NULL
  *
  * @retval BLOBFERRY_OK             the request is queued
- * @retval BLOBFERRY_E_ARGUMENT     a required pointer was NULL, the key is not one, or an option is unknown
+ * @retval BLOBFERRY_E_ARGUMENT     a required pointer was NULL, the key is not one, or an option is unknown;
+ *                                  `mode` and `if_match` contradict; a metadata key is empty or given twice
  * @retval BLOBFERRY_E_UNSUPPORTED  the store cannot do what an option asks: see its capabilities
  * @retval BLOBFERRY_E_BUSY         the queue has no credit; take completions, then try again
  * @retval BLOBFERRY_E_CLOSED       the queue or the service is closed
@@ -248,9 +248,9 @@ BLOBFERRY_API blobferry_status_t blobferry_object_head(const blobferry_store_t *
 /**
  * Delete an object.
  *
- * Deleting what is not there succeeds, on every store. On BLOBFERRY_E_CANCELLED
- * and BLOBFERRY_E_DEADLINE the object is still there, unless the completion has
- * the flag BLOBFERRY_COMPLETION_MAYBE_COMMITTED. The completion's `result` is 0.
+ * Deleting what is not there succeeds, on every store. On any failure the object
+ * is still there, unless the completion has the flag
+ * BLOBFERRY_COMPLETION_MAYBE_COMMITTED. The completion's `result` is 0.
  *
  * @param store       borrowed; the request holds its own reference
  * @param cq          borrowed; receives the completion; must be of the store's service

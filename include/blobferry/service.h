@@ -12,7 +12,10 @@
  *
  * Credits are the only reason for a submit call to refuse a request
  * (BLOBFERRY_E_BUSY). The limits on requests and bytes in flight delay requests
- * and never refuse them.
+ * and never refuse them. Bytes in flight are bytes of objects in memory of the
+ * library, as a put to memory:// before it is done; one request larger than the
+ * limit takes all of it. A get goes into memory of the caller and needs none. A
+ * page of a list, bounded by itself, is not counted.
  */
 typedef struct blobferry_service blobferry_service_t;
 
@@ -20,9 +23,9 @@ typedef struct blobferry_service_options {
   size_t   struct_size;            /* sizeof(blobferry_service_options_t) */
   uint32_t io_threads;             /* threads that run requests; 0 = one per CPU, at most 4 */
   uint32_t pool_threads;           /* threads for files and heavy work; 0 = one per CPU, 2 to 16 */
-  uint32_t max_credits;            /* credits of all queues together; 0 = 65 536 */
+  uint32_t max_credits;            /* credits of all queues together, at most 1 048 576; 0 = 65 536 */
   uint32_t max_requests_in_flight; /* requests worked on at once, others wait; 0 = 1024 */
-  uint64_t max_bytes_in_flight;    /* bytes of memory the library holds for requests; 0 = 256 MiB */
+  uint64_t max_bytes_in_flight;    /* bytes of objects the library holds for requests; 0 = 256 MiB */
   uint32_t flags;                  /* must be 0 */
   uint32_t reserved;               /* must be 0 */
 } blobferry_service_options_t;
@@ -38,7 +41,7 @@ typedef struct blobferry_service_usage {
   uint64_t credits_used;       /* requests running or undrained */
   uint64_t requests_running;   /* requests accepted and not completed */
   uint64_t requests_in_flight; /* of these, past the wait for `max_requests_in_flight` */
-  uint64_t bytes_in_flight;    /* bytes of memory held for requests now */
+  uint64_t bytes_in_flight;    /* bytes of objects held for requests now */
 } blobferry_service_usage_t;
 
 /* clang-format off */

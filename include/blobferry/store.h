@@ -16,9 +16,13 @@
  *                          key `a/b` is the file b in the folder a. Percent
  *                          escapes in the URL are decoded.
  *
+ * A URL is taken as it is written: what would have to be changed in it (a `.` or
+ * `..` segment, a backslash, a control character, a blank at an end) is refused. A
+ * NAME has no blank and none of `/?#@:%[]`.
+ *
  *   option           default  stores  meaning
  *   part_size        8MiB     all     bytes of one parallel part of a large get
- *   max_in_flight    4        all     parts of one get moved at once
+ *   max_in_flight    4        all     parts of one get moved at once, at most 256
  *   create           false    file    make the root folder where it is missing
  *   fsync            false    file    a put ends after its bytes and its name are on the disk
  *   follow_symlinks  false    file    symbolic links may lead out of the root
@@ -32,15 +36,19 @@
  * `.blobferry-`, which it keeps for files not yet finished.
  *
  * FILES. A put is written to a file without a name and appears whole or not at
- * all; an error, a cancel or a kill leaves nothing behind (where the file system
- * has no nameless files, a killed process can leave one `.blobferry-` file; it
- * is never listed, and the next listing removes it). A key that is a folder is
+ * all; an error or a cancel leaves nothing behind, and neither does a kill while
+ * the bytes are written. A kill between the last two steps, naming and replacing,
+ * can leave empty folders and one file `.blobferry-…`, which is never listed and
+ * which the next listing that reads its folder removes; so it is, from the
+ * beginning, on a file system that has no nameless files. A key that is a folder is
  * not an object: get and head say BLOBFERRY_E_NOT_FOUND. A folder cannot hold
  * both `a` and `a/b`: the put that would need it is BLOBFERRY_E_UNSUPPORTED.
  * Symbolic links are followed as long as they stay under the root; one that
- * leads out is BLOBFERRY_E_PERMISSION. A put or delete of a key that is itself a
- * link replaces or removes the link. Deleting leaves the folders. What is neither
- * file nor folder (a FIFO, a device) is BLOBFERRY_E_UNSUPPORTED.
+ * leads out, as every absolute link does, is BLOBFERRY_E_PERMISSION and is not
+ * listed. A put or delete of a key that is itself a
+ * link replaces or removes the link. Deleting leaves the folders. To get and head
+ * what is neither file nor folder (a FIFO, a device) is BLOBFERRY_E_UNSUPPORTED; a
+ * put or delete replaces or removes it like a file.
  *
  * WHAT EACH STORE CAN DO. `no` is BLOBFERRY_E_UNSUPPORTED before any byte moves.
  *
@@ -88,11 +96,12 @@ typedef struct blobferry_store blobferry_store_t;
  *
  * @retval BLOBFERRY_OK             the store is open
  * @retval BLOBFERRY_E_ARGUMENT     a required pointer was NULL; the URL is malformed or its scheme unknown; an option
- *                                  is unknown, given twice or has a bad value
+ *                                  is unknown, given twice or has a bad value; file: the path is not a folder's
  * @retval BLOBFERRY_E_CLOSED       the service is closed
  * @retval BLOBFERRY_E_FORKED       the service belongs to the parent process
  * @retval BLOBFERRY_E_NOT_FOUND    file: there is no such folder, and `create` is not true
  * @retval BLOBFERRY_E_PERMISSION   file: the folder may not be opened or made
+ * @retval BLOBFERRY_E_NO_SPACE     file: there was no room to make the folder
  * @retval BLOBFERRY_E_IO           file: the system failed to open the folder
  * @retval BLOBFERRY_E_UNSUPPORTED  the store is known and not in this build, or the system lacks what it needs
  *

@@ -5,7 +5,7 @@
 //! and one of `never` waits for ever. Every other key is one of memory://.
 
 use super::memory::MemoryStore;
-use super::{Backend, Blob, Found, Keys, PutOptions, Step};
+use super::{Backend, Blob, Found, Keys, PutOptions, Step, Stop};
 use crate::error::Result;
 use crate::memory::{Lent, LentMut, Loan};
 use crate::outcome::Details;
@@ -118,7 +118,7 @@ impl Blob for Held {
 struct PanicInList;
 
 impl Keys for PanicInList {
-    fn next(&mut self, _skip: Option<&[u8]>) -> Result<Option<Found>> {
+    fn next(&mut self, _skip: Option<&[u8]>, _stop: &Stop) -> Result<Option<Found>> {
         panic!("asked to panic in a list");
     }
 }

@@ -1,6 +1,6 @@
 //! What is a key, on every store.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// Bytes of the longest key.
 const LONGEST: usize = 4095;
@@ -28,15 +28,6 @@ pub(crate) fn check(key: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A key cut to what a message can bear.
-fn shown(key: &str) -> String {
-    if key.len() <= 128 {
-        return key.to_string();
-    }
-    let cut = (0..=128).rev().find(|&at| key.is_char_boundary(at)).unwrap_or(0);
-    format!("{}…", &key[..cut])
 }
 
 #[cfg(all(test, not(loom)))]

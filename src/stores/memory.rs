@@ -1,6 +1,6 @@
 //! `memory://`: objects in the memory of the process, by name within a service.
 
-use super::{Backend, Blob, Found, Keys, PutMode, PutOptions, Step, can};
+use super::{Backend, Blob, Found, Keys, PutMode, PutOptions, Step, Stop, can};
 use crate::error::{Error, Kind, Result};
 use crate::memory::{CHUNK, Lent, LentMut, Loan};
 use crate::outcome::{Details, Done};
@@ -12,13 +12,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 use url::Url;
 
-/// The store of a URL's name in a service.
-pub(super) fn open(service: &Shared, url: &Url) -> Result<Arc<MemoryStore>> {
-    let Some(name) = url.host_str().filter(|name| !name.is_empty()) else {
-        return Err(Error::argument(format!("the store needs a name, as {}://name", url.scheme())));
-    };
-    if !matches!(url.path(), "" | "/") {
-        let message = format!("`{}` after the name has no meaning; write {}://{name}", url.path(), url.scheme());
+/// The store of a name in a service. The name is taken from the URL as it was written.
+pub(super) fn open(service: &Shared, url: &Url, text: &str) -> Result<Arc<MemoryStore>> {
+    let name = text.split_once("://").map_or("", |(_, name)| name);
+    if name.is_empty() || name.contains([' ', '/', '?', '#', '@', ':', '%', '[', ']']) {
+        let message = format!("a name is needed, as {0}://name, without a blank and without `/?#@:%[]`", url.scheme());
         return Err(Error::argument(message));
     }
     let store = service.named(&format!("{}://{name}", url.scheme()));
@@ -176,7 +174,7 @@ struct Walk {
 }
 
 impl Keys for Walk {
-    fn next(&mut self, skip: Option<&[u8]>) -> Result<Option<Found>> {
+    fn next(&mut self, skip: Option<&[u8]>, _stop: &Stop) -> Result<Option<Found>> {
         let objects = self.store.0.read().unwrap_or_else(PoisonError::into_inner);
         let behind_skip = match skip.map(first_after_all_with) {
             Some(None) => return Ok(None),

@@ -9,13 +9,14 @@ mod options;
 mod faults;
 
 use crate::error::{Error, Kind, Result};
-use crate::memory::{Lent, LentMut, Loan};
+use crate::memory::{Lent, LentMut, Loan, Revoked};
 use crate::outcome::{Details, Done};
 use crate::pool::Pool;
 use crate::service::Shared;
 use futures_util::future::BoxFuture;
 use options::Options;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use url::Url;
 
 /// What a store can do beyond what all of them can, as bits.
@@ -113,8 +114,23 @@ pub(crate) struct Found {
 
 /// A walk over keys in order of their bytes. It runs on the pool.
 pub(crate) trait Keys: Send {
-    /// The next key, of those that do not begin with `skip`.
-    fn next(&mut self, skip: Option<&[u8]>) -> Result<Option<Found>>;
+    /// The next key, of those that do not begin with `skip`. What takes long looks at `stop` on the way.
+    fn next(&mut self, skip: Option<&[u8]>, stop: &Stop) -> Result<Option<Found>>;
+}
+
+/// Tells work on the pool that nobody waits for it any more.
+#[derive(Clone, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    pub(crate) fn stop(&self) {
+        self.0.store(true, Relaxed);
+    }
+
+    /// Fails once it was told.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.0.load(Relaxed) { Err(Revoked.into()) } else { Ok(()) }
+    }
 }
 
 /// What a kind of store does. Keys have passed [`key::check`] and [`Backend::check_key`].
@@ -165,15 +181,14 @@ impl Store {
             let part_size = options.size("part_size", 8 << 20)?;
             let max_in_flight = options.count("max_in_flight", 4)?;
             let backend: Arc<dyn Backend> = match kind {
-                "file" => Arc::new(file::FileStore::open(text, &url, &mut options)?),
+                "file" => Arc::new(file::FileStore::open(text, &mut options)?),
                 #[cfg(feature = "faults")]
-                "fault" => Arc::new(faults::FaultStore::new(memory::open(service, &url)?)),
-                _ => memory::open(service, &url)?,
+                "fault" => Arc::new(faults::FaultStore::new(memory::open(service, &url, text)?)),
+                _ => memory::open(service, &url, text)?,
             };
             Ok(Store { service: service.clone(), backend, part_size, max_in_flight })
         };
-        // A URL can hold credentials before its `@`.
-        open().map_err(|error| error.asked(format_args!("open store `{}`", without_user(text))))
+        open().map_err(|error| error.asked(format_args!("open store `{}`", without_secrets(text))))
     }
 
     /// The bits of [`can`].
@@ -223,7 +238,7 @@ fn parse(text: &str) -> Result<(Url, &'static str)> {
         let guess = options::nearest(&scheme, &KINDS).map_or(String::new(), |near| format!("did you mean {near}://? "));
         return Err(Error::argument(format!("unknown scheme `{scheme}`; {guess}this build knows {}", known())));
     };
-    check_escapes(text)?;
+    check_written(text)?;
     let url = Url::parse(text).map_err(|error| Error::argument(format!("the URL is malformed: {error}")))?;
     let superfluous = [
         (!url.username().is_empty() || url.password().is_some(), "a user"),
@@ -239,26 +254,32 @@ fn parse(text: &str) -> Result<(Url, &'static str)> {
     Ok((url, kind))
 }
 
-/// Refuses a `%` that begins no escape, which would otherwise stand for itself.
-fn check_escapes(url: &str) -> Result<()> {
+/// Refuses what a parser of URLs would quietly change or drop: the store opened is the one that was written.
+fn check_written(url: &str) -> Result<()> {
+    let malformed = |why: &str| Err(Error::argument(format!("the URL is malformed: {why}")));
+    if url.trim() != url || url.chars().any(char::is_control) || url.contains('\\') {
+        return malformed("it has blanks at an end, control characters or a `\\`; write them as `%20`, `%09`, `%5C`");
+    }
     for (at, _) in url.match_indices('%') {
         let digits = url.as_bytes().get(at + 1..at + 3);
         if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-            return Err(Error::argument(
-                "the URL is malformed: a `%` is followed by two hex digits; write `%25` for one",
-            ));
+            return malformed("a `%` is followed by two hex digits; write `%25` for one");
         }
+    }
+    let is_dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    if url.split('/').any(is_dots) {
+        return malformed("it has a segment `.` or `..`");
     }
     Ok(())
 }
 
-fn without_user(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let authority_end = rest.find('/').unwrap_or(rest.len());
-            let from = rest[..authority_end].rfind('@').map_or(0, |at| at + 1);
-            format!("{scheme}://{}", &rest[from..])
-        }
-        None => url.to_string(),
-    }
+/// A URL without what may be secret: what stands before an `@`, and behind a `?` or `#`.
+fn without_secrets(url: &str) -> String {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    let (before, rest, authority_end) = match shown.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest, rest.find('/').unwrap_or(rest.len())),
+        None => (String::new(), shown, shown.len()),
+    };
+    let from = rest[..authority_end].rfind('@').map_or(0, |at| at + 1);
+    format!("{before}{}", &rest[from..])
 }

@@ -5,10 +5,13 @@ use crate::error::Result;
 use crate::memory::{CHUNK, LentMut};
 use crate::outcome::Done;
 use crate::request::Work;
-use crate::stores::{Blob, Step, Store};
+use crate::stores::{Blob, Step, Store, can};
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::sync::Arc;
+
+/// More parts of one get are never moved at once, whatever is asked for.
+const MOST_IN_FLIGHT: u32 = 256;
 
 /// Which bytes to get, and how.
 #[derive(Clone, Copy, Debug)]
@@ -25,16 +28,20 @@ pub struct GetOptions {
     pub wants_details: bool,
 }
 
-/// Reads an object, or a range of it.
-pub fn get(store: &Store, key: Arc<str>, buffer: LentMut, mut options: GetOptions) -> Work {
+/// Reads an object, or a range of it. What the store cannot do is refused here, before any byte moves.
+pub fn get(store: &Store, key: Arc<str>, buffer: LentMut, mut options: GetOptions) -> Result<Work> {
+    if options.offset > 0 || options.length < u64::MAX {
+        store.needs(can::GET_RANGE, "a get of a range")?;
+    }
     if options.part_size == 0 {
         options.part_size = store.part_size;
     }
     if options.max_in_flight == 0 {
         options.max_in_flight = store.max_in_flight;
     }
+    options.max_in_flight = options.max_in_flight.min(MOST_IN_FLIGHT);
     let store = store.clone();
-    Box::pin(async move {
+    Ok(Box::pin(async move {
         let pool = &store.service.pool;
         let opened = match store.backend.open(&key) {
             // What opens on the pool reads a small object there as well, in the same visit.
@@ -50,7 +57,7 @@ pub fn get(store: &Store, key: Arc<str>, buffer: LentMut, mut options: GetOption
             reads.buffer_unordered(options.max_in_flight as usize).try_collect::<()>().await?;
         }
         Ok(opened.done)
-    })
+    }))
 }
 
 /// A get whose object is open and fits.

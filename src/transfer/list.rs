@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::outcome::Done;
 use crate::request::Work;
-use crate::stores::{Found, Keys, Store, can, key};
+use crate::stores::{Found, Keys, Stop, Store, can, key};
 use crate::sync::lock;
 use std::sync::{Arc, Mutex};
 
@@ -86,7 +86,8 @@ impl List {
                 Ok(cursor) => cursor,
                 Err(after) => Cursor::open(&store, &options, after).await?,
             };
-            let job = move || cursor.page(&options).map(|page| (page, cursor));
+            let stop = under_way.stop.clone();
+            let job = move || cursor.page(&options, &stop).map(|page| (page, cursor));
             let (page, cursor) = store.service.pool.run(job).await?;
             let done = Done { result: page.len() as u64, is_last_page: cursor.is_at_end(), ..Done::default() };
             under_way.finish(page, cursor);
@@ -101,7 +102,11 @@ impl List {
 }
 
 /// A page under way. Dropped without an end, it leaves the list where it was.
-struct UnderWay(Arc<Mutex<State>>);
+struct UnderWay {
+    state: Arc<Mutex<State>>,
+    /// Ends the work on the pool when nobody waits for it any more.
+    stop: Stop,
+}
 
 impl UnderWay {
     fn begin(state: &Arc<Mutex<State>>) -> Result<UnderWay> {
@@ -110,17 +115,17 @@ impl UnderWay {
             return Err(Error::argument("a page of this list is already under way; take its completion first"));
         }
         locked.is_under_way = true;
-        Ok(UnderWay(state.clone()))
+        Ok(UnderWay { state: state.clone(), stop: Stop::default() })
     }
 
     /// Where the walk stands, or else the entry to begin again after.
     fn take_cursor(&self) -> std::result::Result<Cursor, Vec<u8>> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         state.cursor.take().ok_or_else(|| state.after.clone())
     }
 
     fn finish(self, page: Vec<Entry>, cursor: Cursor) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if let Some(last) = page.last() {
             state.after.clone_from(&last.key);
         }
@@ -131,7 +136,8 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        lock(&self.0).is_under_way = false;
+        self.stop.stop();
+        lock(&self.state).is_under_way = false;
     }
 }
 
@@ -142,7 +148,8 @@ struct Cursor {
     /// The group that was given last: its keys are passed over.
     group: Option<Vec<u8>>,
     after: Vec<u8>,
-    ahead: Option<Entry>,
+    /// The entry behind those given, or what has failed there.
+    ahead: Result<Option<Entry>>,
     /// Whether `ahead` has been looked for.
     has_looked: bool,
 }
@@ -150,30 +157,37 @@ struct Cursor {
 impl Cursor {
     async fn open(store: &Store, options: &ListOptions, after: Vec<u8>) -> Result<Cursor> {
         let keys = store.backend.keys(options.prefix.as_bytes(), &after).run(&store.service.pool).await?;
-        Ok(Cursor { store: store.clone(), keys, group: None, after, ahead: None, has_looked: false })
+        Ok(Cursor { store: store.clone(), keys, group: None, after, ahead: Ok(None), has_looked: false })
     }
 
-    fn page(&mut self, options: &ListOptions) -> Result<Vec<Entry>> {
+    /// The entries of one page. A failure behind some entries is kept for the next page.
+    fn page(&mut self, options: &ListOptions, stop: &Stop) -> Result<Vec<Entry>> {
         let mut page = Vec::new();
-        if !self.has_looked {
-            self.ahead = self.next_entry(options)?;
-            self.has_looked = true;
-        }
-        while page.len() < options.page_size
-            && let Some(entry) = self.ahead.take()
-        {
+        if self.has_looked {
+            let Some(entry) = std::mem::replace(&mut self.ahead, Ok(None))? else { return Ok(page) };
             page.push(entry);
-            self.ahead = self.next_entry(options)?;
+        }
+        self.has_looked = true;
+        loop {
+            self.ahead = self.next_entry(options, stop);
+            if page.len() >= options.page_size || !matches!(self.ahead, Ok(Some(_))) {
+                break;
+            }
+            page.extend(std::mem::replace(&mut self.ahead, Ok(None))?);
+        }
+        if page.is_empty() && self.ahead.is_err() {
+            std::mem::replace(&mut self.ahead, Ok(None))?;
         }
         Ok(page)
     }
 
     fn is_at_end(&self) -> bool {
-        self.ahead.is_none()
+        matches!(self.ahead, Ok(None))
     }
 
-    fn next_entry(&mut self, options: &ListOptions) -> Result<Option<Entry>> {
-        while let Some(found) = self.keys.next(self.group.as_deref())? {
+    fn next_entry(&mut self, options: &ListOptions, stop: &Stop) -> Result<Option<Entry>> {
+        while let Some(found) = self.keys.next(self.group.as_deref(), stop)? {
+            stop.check()?;
             let Some(group) = group_of(&found.key, options) else { return Ok(Some(self.entry(found))) };
             self.group = Some(group.to_vec());
             if *group > *self.after {

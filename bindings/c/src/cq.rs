@@ -167,7 +167,10 @@ pub unsafe extern "C" fn blobferry_cq_new(
         cast::check_flags(options.reserved, 0, "options.reserved")?;
         let shared = service.service.shared();
         shared.check_process()?;
-        let capacity = if options.capacity == 0 { DEFAULT_CAPACITY } else { options.capacity };
+        let capacity = match options.capacity {
+            0 => shared.credits_left().clamp(1, DEFAULT_CAPACITY),
+            capacity => capacity,
+        };
         let queue = Queue::new(shared, capacity, wake_of(&options)?)?;
         *cq_out = cast::give(blobferry_cq_t { queue });
         Ok(())

@@ -206,7 +206,8 @@ pub unsafe extern "C" fn blobferry_list_entries(
 ) -> *const blobferry_entry_t {
     boundary::answer(null(), || {
         // SAFETY: the header's contract.
-        let page = unsafe { list.as_ref() }.map(blobferry_list_t::page);
+        let list = unsafe { list.as_ref() }.filter(|list| list.list.store().service().check_process().is_ok());
+        let page = list.map(blobferry_list_t::page);
         let entries = page.as_ref().map_or(&[][..], |page| &page.entries);
         // SAFETY: the header's contract.
         if let Some(count_out) = unsafe { count_out.as_mut() } {

@@ -11,6 +11,7 @@ use blobferry_core::memory::{Lent, LentMut, Loan};
 use blobferry_core::request::{Request, Work};
 use blobferry_core::stores::{PutMode, PutOptions, Store};
 use blobferry_core::transfer::{self, GetOptions};
+use std::collections::HashSet;
 use std::ffi::c_char;
 use std::mem::size_of;
 use std::ptr::null;
@@ -219,7 +220,7 @@ pub unsafe extern "C" fn blobferry_object_get(
         let key = asked.key.clone();
         let submission = Submission { store, cq, asked, timeout_ms: options.timeout_ms, user_data, ticket_out };
         // SAFETY: the header's contract.
-        unsafe { submission.submit(Some(loan), || Ok(transfer::get(store, key, buffer, get))) }
+        unsafe { submission.submit(Some(loan), || transfer::get(store, key, buffer, get)) }
     })
 }
 
@@ -244,8 +245,9 @@ unsafe fn put_options(options: &blobferry_put_options_t) -> Result<PutOptions> {
             return Err(Error::argument(format!("`options.mode` is {unknown}, which is none of BLOBFERRY_PUT_…")));
         }
     };
-    for (index, (key, _)) in metadata.iter().enumerate() {
-        if key.is_empty() || metadata[..index].iter().any(|(earlier, _)| earlier == key) {
+    let mut seen = HashSet::new();
+    for (key, _) in &metadata {
+        if key.is_empty() || !seen.insert(key.as_str()) {
             return Err(Error::argument(format!("`options.metadata`: the key `{key}` is empty or given twice")));
         }
     }

@@ -12,12 +12,11 @@ use crate::outcome::{Details, Done};
 use root::{Root, failed, no_file};
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
-use staged::{Landing, Staged};
+use staged::Staged;
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use url::Url;
 
 /// File names that begin so are of puts under way. They are no keys.
 const RESERVED: &str = ".blobferry-";
@@ -31,14 +30,14 @@ pub(super) struct FileStore {
 }
 
 impl FileStore {
-    /// `text` is the URL as it was written: parsed, one without a path would have the root's.
-    pub(super) fn open(text: &str, url: &Url, options: &mut Options<'_>) -> Result<FileStore> {
-        let has_path = text.split_once("://").is_some_and(|(_, rest)| rest.contains('/'));
-        if !has_path || !matches!(url.host_str(), None | Some("" | "localhost")) {
+    /// The path is taken from the URL as it was written, as a parsed one can differ (`C|` would become `C:`).
+    pub(super) fn open(url: &str, options: &mut Options<'_>) -> Result<FileStore> {
+        let written = url.split_once("://").map_or("", |(_, rest)| rest.strip_prefix("localhost").unwrap_or(rest));
+        if !written.starts_with('/') {
             let message = "a file:// URL has three slashes and an absolute path, as file:///var/data";
             return Err(Error::argument(message));
         }
-        let path = percent_encoding::percent_decode_str(url.path()).collect::<Vec<u8>>();
+        let path = percent_encoding::percent_decode_str(written).collect::<Vec<u8>>();
         if path.contains(&0) {
             return Err(Error::argument("the path contains a NUL byte"));
         }
@@ -88,8 +87,7 @@ impl Backend for FileStore {
     fn put(&self, key: &Arc<str>, source: Lent, options: PutOptions) -> Step<()> {
         let (root, key, is_synced) = (self.root.clone(), key.clone(), self.is_synced);
         Step::on_pool(move || {
-            let landing = Landing::find(&root, &key)?;
-            let staged = Staged::new(&root, &landing)?;
+            let (staged, landing) = Staged::new(&root, &key)?;
             write(&staged, &source)?;
             if is_synced {
                 rustix::fs::fsync(staged.file()).map_err(|errno| failed(errno, "making the bytes lasting"))?;

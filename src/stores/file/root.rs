@@ -16,22 +16,22 @@ pub(super) struct Root {
     has_proc: bool,
 }
 
-/// How often a look-up is repeated that a concurrent rename has disturbed.
-const ATTEMPTS: usize = 64;
+/// How often is repeated what somebody else's renames or removals have disturbed.
+pub(super) const ATTEMPTS: usize = 64;
 
 impl Root {
     pub(super) fn open(path: &[u8], create: bool, follows_links: bool) -> Result<Root> {
         let path = OsStr::from_bytes(path);
         if create {
-            std::fs::create_dir_all(path).map_err(|error| {
-                let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-                failed(errno, "making the folder")
+            std::fs::create_dir_all(path).map_err(|error| match Errno::from_io_error(&error).unwrap_or(Errno::IO) {
+                Errno::EXIST | Errno::NOTDIR => no_folder(),
+                errno => failed(errno, "making the folder"),
             })?;
         }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
             Errno::NOENT => Error::new(Kind::NotFound, "there is no such folder; make it, or set create=true"),
-            Errno::NOTDIR => Error::argument("the path is not a folder's"),
+            Errno::NOTDIR => no_folder(),
             other => failed(other, "opening the folder"),
         })?;
         let has_proc = rustix::fs::statat(CWD, path_of_open(&folder), AtFlags::empty()).is_ok();
@@ -112,6 +112,10 @@ pub(super) fn is_folder(folder: &OwnedFd, name: &str) -> bool {
 pub(super) fn path_of_open(file: &OwnedFd) -> String {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+fn no_folder() -> Error {
+    Error::argument("the path is not a folder's")
 }
 
 pub(super) fn no_file(kind: &str) -> Error {

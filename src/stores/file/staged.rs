@@ -6,7 +6,7 @@
 //! lives, so that a walk can tell a dead one's and take it away.
 
 use super::RESERVED;
-use super::root::{Root, failed, folder_in_the_way, is_folder, path_of_open};
+use super::root::{ATTEMPTS, Root, failed, folder_in_the_way, is_folder, path_of_open};
 use crate::error::{Error, Kind, Result};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -72,25 +72,51 @@ fn new_reserved_name() -> String {
     format!("{RESERVED}{}-{:x}-{}", *PROCESS, now.as_nanos(), NEXT.fetch_add(1, Relaxed))
 }
 
-fn lock(file: &OwnedFd) -> rustix::io::Result<()> {
-    rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)
+/// Locks a file against walks; false: a walk has it just now. Where the file system has no locks, no walk takes
+/// anything away either.
+fn lock(file: &OwnedFd) -> rustix::io::Result<bool> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) | Err(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn is_removed(folder: &OwnedFd) -> bool {
+    rustix::fs::fstat(folder).is_ok_and(|stat| stat.st_nlink == 0)
 }
 
 const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
 const NEW_FOLDER: Mode = Mode::from_raw_mode(0o777);
 
 impl Staged {
-    pub(super) fn new(root: &Root, landing: &Landing<'_>) -> Result<Staged> {
+    /// A new file beside where a key will land, and that landing.
+    pub(super) fn new<'a>(root: &Root, key: &'a str) -> Result<(Staged, Landing<'a>)> {
+        for _ in 0..ATTEMPTS {
+            let landing = Landing::find(root, key)?;
+            match Staged::make(root, &landing) {
+                Ok(staged) => return Ok((staged, landing)),
+                // The folder has just been removed.
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(failed(errno, "making a new file")),
+            }
+        }
+        Err(Error::new(Kind::Io, "a folder on the way is removed again and again"))
+    }
+
+    fn make(root: &Root, landing: &Landing<'_>) -> rustix::io::Result<Staged> {
         if root.can_name_open_files() {
             let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
             match rustix::fs::openat(&landing.folder, ".", flags, NEW_FILE) {
                 Ok(file) => return Ok(Staged { file, reserved: None }),
+                // A folder that has been removed, as some systems tell it.
+                Err(Errno::PERM) if is_removed(&landing.folder) => return Err(Errno::NOENT),
                 // No nameless files on this file system.
                 Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {}
-                Err(errno) => return Err(failed(errno, "making a new file")),
+                Err(errno) => return Err(errno),
             }
         }
-        Staged::named(root, landing).map_err(|errno| failed(errno, "making a new file"))
+        Staged::named(root, landing)
     }
 
     fn named(root: &Root, landing: &Landing<'_>) -> rustix::io::Result<Staged> {
@@ -101,7 +127,7 @@ impl Staged {
             let file = rustix::fs::openat(&folder, &name, flags, NEW_FILE)?;
             let reserved = Reserved { folder, name };
             // Between the making and the lock a walk may have taken it for a dead one's.
-            if lock(&file).is_ok() && rustix::fs::fstat(&file)?.st_nlink > 0 {
+            if lock(&file)? && rustix::fs::fstat(&file)?.st_nlink > 0 {
                 return Ok(Staged { file, reserved: Some(reserved) });
             }
         }
@@ -120,10 +146,22 @@ impl Staged {
         is_synced: bool,
     ) -> Result<()> {
         // Once more where somebody removes the folders meanwhile.
-        for _ in 0..8 {
-            let made = Folders::make(root, &landing)?;
+        for _ in 0..ATTEMPTS {
+            let made = match Folders::make(root, &landing) {
+                Ok(made) => made,
+                Err(Errno::NOENT) => {
+                    landing = Landing::find(root, landing.key)?;
+                    continue;
+                }
+                Err(Errno::NOTDIR) => return Err(folder_in_the_way()),
+                Err(errno) => return Err(failed(errno, "making a folder")),
+            };
             match self.land(made.last(&landing), landing.name, creates) {
-                Ok(()) => return if is_synced { made.keep(&landing) } else { made.forget() },
+                Ok(()) if is_synced => return made.keep_synced(&landing),
+                Ok(()) => {
+                    made.keep();
+                    return Ok(());
+                }
                 Err(Errno::NOENT) => {}
                 Err(Errno::EXIST) if creates && !is_folder(made.last(&landing), landing.name) => {
                     return Err(Error::new(Kind::Exists, "the object exists, and was to be created"));
@@ -134,7 +172,8 @@ impl Staged {
             drop(made);
             landing = Landing::find(root, landing.key)?;
         }
-        Err(failed(Errno::NOENT, "giving the new file its name"))
+        let message = "a folder on the way is removed again and again, or is a symbolic link that leads nowhere";
+        Err(Error::new(Kind::Io, message))
     }
 
     fn land(&self, folder: &OwnedFd, name: &str, creates: bool) -> rustix::io::Result<()> {
@@ -176,13 +215,10 @@ struct Folders<'a> {
 }
 
 impl<'a> Folders<'a> {
-    fn make(root: &Root, landing: &Landing<'a>) -> Result<Folders<'a>> {
+    fn make(root: &Root, landing: &Landing<'a>) -> rustix::io::Result<Folders<'a>> {
         let mut folders = Folders { made: Vec::new(), last: None };
         for name in &landing.missing {
-            folders.make_one(root, landing, name).map_err(|errno| match errno {
-                Errno::NOTDIR => folder_in_the_way(),
-                other => failed(other, "making a folder"),
-            })?;
+            folders.make_one(root, landing, name)?;
         }
         Ok(folders)
     }
@@ -205,13 +241,12 @@ impl<'a> Folders<'a> {
         self.last.as_ref().unwrap_or(&landing.folder)
     }
 
-    fn forget(mut self) -> Result<()> {
+    fn keep(mut self) {
         self.made.clear();
-        Ok(())
     }
 
     /// Makes the new names lasting.
-    fn keep(mut self, landing: &Landing<'_>) -> Result<()> {
+    fn keep_synced(mut self, landing: &Landing<'_>) -> Result<()> {
         let synced = self.sync(landing).map_err(|errno| {
             let error = failed(errno, "making the name lasting");
             Error { maybe_committed: true, ..error }
@@ -243,8 +278,8 @@ impl Drop for Folders<'_> {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::stores::Keys;
     use crate::stores::file::walk::Walk;
+    use crate::stores::{Keys, Stop};
     use std::os::unix::ffi::OsStrExt;
     use std::sync::Arc;
 
@@ -303,7 +338,7 @@ mod tests {
         let left = format!("{RESERVED}left-by-a-dead-process");
         std::fs::write(folder.path().join(&left), b"").unwrap();
         assert_eq!(names(&folder).len(), 2);
-        assert!(Walk::new(root.clone(), b"", b"").next(None).unwrap().is_none());
+        assert!(Walk::new(root.clone(), b"", b"").next(None, &Stop::default()).unwrap().is_none());
         assert_eq!(names(&folder).len(), 1);
         assert!(!folder.path().join(left).exists());
         publish(living, &root, "a", false).unwrap();

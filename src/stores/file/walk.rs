@@ -6,8 +6,8 @@
 
 use super::root::{Root, failed};
 use super::{RESERVED, modified_ns, revision};
-use crate::error::Result;
-use crate::stores::{Found, Keys};
+use crate::error::{Result, shown};
+use crate::stores::{Found, Keys, Stop};
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::collections::BinaryHeap;
@@ -72,24 +72,25 @@ impl Walk {
         key.starts_with(&self.prefix) && key > self.after.as_slice()
     }
 
-    fn enter(&mut self, folder: OwnedFd, path: Vec<u8>) -> Result<()> {
+    fn enter(&mut self, folder: OwnedFd, path: Vec<u8>, stop: &Stop) -> Result<()> {
         let stat = rustix::fs::fstat(&folder).map_err(|errno| unlisted(errno, &path))?;
         let identity = (stat.st_dev, stat.st_ino);
         if self.levels.iter().any(|level| level.identity == identity) {
             return Ok(());
         }
         let mut level = Level { folder, path, identity, names: Vec::new(), last: Vec::new(), has_more: true };
-        self.refill(&mut level)?;
+        self.refill(&mut level, stop)?;
         self.levels.push(level);
         Ok(())
     }
 
     /// Reads the next names of a folder.
-    fn refill(&self, level: &mut Level) -> Result<()> {
+    fn refill(&self, level: &mut Level, stop: &Stop) -> Result<()> {
         let failed = |errno| unlisted(errno, &level.path);
         let mut nearest = BinaryHeap::new();
         level.has_more = false;
         for entry in Dir::read_from(&level.folder).map_err(failed)? {
+            stop.check()?;
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_bytes();
             if matches!(name, b"." | b"..") {
@@ -145,13 +146,13 @@ impl Walk {
     }
 
     /// Steps into a folder, or says what stands at a file. None where it has gone meanwhile.
-    fn visit(&mut self, name: &Name) -> Result<Option<Found>> {
+    fn visit(&mut self, name: &Name, stop: &Stop) -> Result<Option<Found>> {
         let Some(level) = self.levels.last() else { return Ok(None) };
         let path = [level.path.as_slice(), &name.sorted].concat();
         let outcome = if name.is_folder() {
             let opened = open_folder(&self.root, level, name, &path);
             match opened {
-                Ok(folder) => return self.enter(folder, path).map(|()| None),
+                Ok(folder) => return self.enter(folder, path, stop).map(|()| None),
                 Err(errno) => Err(errno),
             }
         } else if name.is_link {
@@ -166,7 +167,7 @@ impl Walk {
                 last_modified_ns: modified_ns(&stat),
                 revision: Some(revision(&stat)),
             })),
-            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(None),
             Err(errno) => Err(unlisted(errno, &path)),
         }
     }
@@ -181,23 +182,27 @@ fn open_folder(root: &Root, level: &Level, name: &Name, path: &[u8]) -> rustix::
 }
 
 impl Keys for Walk {
-    fn next(&mut self, skip: Option<&[u8]>) -> Result<Option<Found>> {
+    fn next(&mut self, skip: Option<&[u8]>, stop: &Stop) -> Result<Option<Found>> {
         if !self.has_begun {
             let folder = self.root.open_at(b".", OFlags::RDONLY | OFlags::DIRECTORY)?;
-            self.enter(folder, Vec::new())?;
+            self.enter(folder, Vec::new(), stop)?;
             self.has_begun = true;
         }
         while let Some(mut level) = self.levels.pop() {
+            // All that is left of this folder is passed over.
+            if skip.is_some_and(|skip| level.path.starts_with(skip)) {
+                continue;
+            }
             let name = level.names.pop();
             if name.is_none() && level.has_more {
-                self.refill(&mut level)?;
+                self.refill(&mut level, stop)?;
                 self.levels.push(level);
                 continue;
             }
             let Some(name) = name else { continue };
             let is_skipped = skip.is_some_and(|skip| [&level.path, &*name.sorted].concat().starts_with(skip));
             self.levels.push(level);
-            if !is_skipped && let Some(found) = self.visit(&name)? {
+            if !is_skipped && let Some(found) = self.visit(&name, stop)? {
                 return Ok(Some(found));
             }
         }
@@ -222,5 +227,5 @@ fn sweep(folder: &OwnedFd, name: &[u8]) {
 }
 
 fn unlisted(errno: Errno, path: &[u8]) -> crate::error::Error {
-    failed(errno, &format!("listing the folder `/{}`", String::from_utf8_lossy(path)))
+    failed(errno, &format!("listing the folder `/{}`", shown(&String::from_utf8_lossy(path))))
 }
