@@ -123,8 +123,8 @@ static void oldest_come_first(void) {
 static void wait_ends_with_its_time(void) {
   watch(__func__);
   blobferry_service_t *service = new_service();
-  for (uint32_t wake = BLOBFERRY_WAKE_NONE; wake <= BLOBFERRY_WAKE_FD; wake++) {
-    blobferry_cq_t    *cq = new_cq(service, 4, wake);
+  for (uint32_t wake = BLOBFERRY_WAKE_NONE; wake <= BLOBFERRY_WAKE_FN; wake++) {
+    blobferry_cq_t    *cq = new_waitable_cq(service, 4, wake);
     blobferry_store_t *store = open_store(service, "fault://cq");
     expect_nothing(cq, 0);
     uint64_t begun = now_ms();
@@ -158,8 +158,8 @@ static void wait_without_limit_is_woken(void) {
   blobferry_service_t   *service = new_service();
   blobferry_completion_t completions[4];
   size_t                 count = 0;
-  for (uint32_t wake = BLOBFERRY_WAKE_NONE; wake <= BLOBFERRY_WAKE_FD; wake++) {
-    late_ping_t late = {open_store(service, "memory://cq"), new_cq(service, 4, wake)};
+  for (uint32_t wake = BLOBFERRY_WAKE_NONE; wake <= BLOBFERRY_WAKE_FN; wake++) {
+    late_ping_t late = {open_store(service, "memory://cq"), new_waitable_cq(service, 4, wake)};
     pthread_t   thread;
     pthread_create(&thread, NULL, ping_late, &late);
     CHECK_STATUS(blobferry_cq_wait(late.cq, completions, 4, -1, &count, NULL), BLOBFERRY_OK);

@@ -227,6 +227,107 @@ static void the_end_wakes_the_function_and_no_wake_follows(void) {
   check_the_end_wakes(BLOBFERRY_WAKE_FN);
 }
 
+/* -- on whose thread the end wakes ------------------------------------------------------------------------ */
+
+typedef struct caller {
+  pthread_t   thread;
+  atomic_int  calls, elsewhere; /* elsewhere: those on another thread */
+  atomic_bool forbidden;
+} caller_t;
+
+static int wake_the_caller(void *argument) {
+  caller_t *caller = argument;
+  if (atomic_load(&caller->forbidden)) FAIL("a wake after the last one");
+  if (!pthread_equal(pthread_self(), caller->thread)) atomic_fetch_add(&caller->elsewhere, 1);
+  atomic_fetch_add(&caller->calls, 1);
+  return 0;
+}
+
+static blobferry_cq_t *new_armed_cq(blobferry_service_t *service, caller_t *caller) {
+  int armed = -1;
+  *caller = (caller_t){.thread = pthread_self()};
+  blobferry_cq_t *cq = new_fn_cq(service, 4, wake_the_caller, caller);
+  CHECK_STATUS(blobferry_cq_arm(cq, &armed, NULL), BLOBFERRY_OK);
+  CHECK_INT(armed, 1);
+  return cq;
+}
+
+static void check_woken_by_the_caller(const caller_t *caller) {
+  CHECK_INT(atomic_load(&caller->calls), 1);
+  CHECK_INT(atomic_load(&caller->elsewhere), 0);
+}
+
+/* There is no completion whose thread could wake: the one that closes does, before it returns. */
+static void closing_an_idle_queue_wakes_on_the_callers_thread(void) {
+  watch(__func__);
+  blobferry_service_t *service = new_service();
+  for (long round = rounds(300); round > 0; round--) {
+    caller_t        caller;
+    size_t          count = 0;
+    int             armed = -1;
+    blobferry_cq_t *cq = new_armed_cq(service, &caller);
+    CHECK_STATUS(blobferry_cq_close(cq, NULL), BLOBFERRY_OK);
+    check_woken_by_the_caller(&caller);
+    CHECK_STATUS(drain_one(cq, &count), BLOBFERRY_E_CLOSED);
+    CHECK_INT(blobferry_cq_is_drained(cq), 1);
+    atomic_store(&caller.forbidden, true);
+    CHECK_STATUS(blobferry_cq_arm(cq, &armed, NULL), BLOBFERRY_OK);
+    CHECK_INT(armed, 0);
+    CHECK_STATUS(blobferry_cq_close(cq, NULL), BLOBFERRY_OK);
+    CHECK_INT(blobferry_cq_is_drained(cq), 1);
+    blobferry_cq_free(cq);
+    beat();
+  }
+  blobferry_service_free(service);
+}
+
+static void closing_an_idle_queue_that_nobody_armed_wakes_nobody(void) {
+  watch(__func__);
+  blobferry_service_t *service = new_service();
+  caller_t             caller = {.thread = pthread_self(), .forbidden = true};
+  blobferry_cq_t      *cq = new_fn_cq(service, 4, wake_the_caller, &caller);
+  CHECK_STATUS(blobferry_cq_close(cq, NULL), BLOBFERRY_OK);
+  CHECK_INT(blobferry_cq_is_drained(cq), 1);
+  blobferry_cq_free(cq);
+  blobferry_service_free(service);
+  CHECK_INT(atomic_load(&caller.calls), 0);
+}
+
+/* Freeing closes: what a wake needs may be gone as soon as the free has returned. */
+static void freeing_an_idle_queue_wakes_on_the_callers_thread(void) {
+  watch(__func__);
+  blobferry_service_t *service = new_service();
+  for (long round = rounds(300); round > 0; round--) {
+    caller_t caller;
+    blobferry_cq_free(new_armed_cq(service, &caller));
+    atomic_store(&caller.forbidden, true);
+    check_woken_by_the_caller(&caller);
+    beat();
+  }
+  blobferry_service_free(service);
+}
+
+static void freeing_the_service_wakes_on_the_callers_thread(void) {
+  watch(__func__);
+  for (long round = rounds(50); round > 0; round--) {
+    caller_t             first, second;
+    size_t               count = 0;
+    blobferry_service_t *service = new_service();
+    blobferry_cq_t      *queues[] = {new_armed_cq(service, &first), new_armed_cq(service, &second)};
+    blobferry_service_free(service);
+    check_woken_by_the_caller(&first);
+    check_woken_by_the_caller(&second);
+    atomic_store(&first.forbidden, true);
+    atomic_store(&second.forbidden, true);
+    for (int i = 0; i < 2; i++) {
+      CHECK_STATUS(drain_one(queues[i], &count), BLOBFERRY_E_CLOSED);
+      CHECK_INT(blobferry_cq_is_drained(queues[i]), 1);
+      blobferry_cq_free(queues[i]);
+    }
+    beat();
+  }
+}
+
 /* -- free ---------------------------------------------------------------------------------------------- */
 
 static void free_disposes_of_what_nobody_took(void) {
@@ -300,8 +401,11 @@ static void queues_share_the_credits_of_the_service(void) {
   blobferry_service_t *service = new_service_with(10, 0);
   check_no_credits_for(service, 11);
   check_no_credits_for(service, UINT32_MAX);
-  check_no_credits_for(service, 0); /* 1024, which it does not have */
   CHECK_INT(usage_of(service).credits_reserved, 0);
+  blobferry_cq_t *all = new_cq(service, 0, BLOBFERRY_WAKE_NONE); /* 1024, or what there is */
+  CHECK_INT(usage_of(service).credits_reserved, 10);
+  check_no_credits_for(service, 0);
+  blobferry_cq_free(all);
   blobferry_cq_t *six = new_cq(service, 6, BLOBFERRY_WAKE_NONE);
   check_no_credits_for(service, 5);
   blobferry_cq_t *four = new_cq(service, 4, BLOBFERRY_WAKE_FD);
@@ -365,7 +469,10 @@ static void reserving_from_many_threads_loses_no_credit(void) {
 
 TESTS(TEST(close_refuses_and_cancels), TEST(closing_one_queue_leaves_the_others),
       TEST(undrained_completions_survive_the_close), TEST(close_ends_every_wait), TEST(the_end_wakes_the_fd),
-      TEST(the_end_wakes_the_function_and_no_wake_follows), TEST(free_disposes_of_what_nobody_took),
+      TEST(the_end_wakes_the_function_and_no_wake_follows), TEST(closing_an_idle_queue_wakes_on_the_callers_thread),
+      TEST(closing_an_idle_queue_that_nobody_armed_wakes_nobody),
+      TEST(freeing_an_idle_queue_wakes_on_the_callers_thread), TEST(freeing_the_service_wakes_on_the_callers_thread),
+      TEST(free_disposes_of_what_nobody_took),
       TEST(free_waits_for_the_memory), TEST(null_is_drained_and_free),
       TEST(queues_share_the_credits_of_the_service), TEST(default_capacity_is_1024),
       TEST(reserving_from_many_threads_loses_no_credit))

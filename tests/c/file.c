@@ -273,7 +273,7 @@ static int without_permission(char **arguments) {
   check_outcome(delete(&fixture, "locked/file"), BLOBFERRY_E_PERMISSION, "locked/file");
   check_keys(&fixture, "locked/", NULL, "BLOBFERRY_E_PERMISSION\n");
   char *keys = keys_of(&fixture, "", NULL);
-  CHECK(strstr(keys, "BLOBFERRY_E_PERMISSION\n") != NULL); /* and not a list without what may not be read */
+  CHECK_TEXT(keys, "a\nBLOBFERRY_E_PERMISSION\n"); /* what is before it, and not a list without what may not be read */
   free(keys);
   check_keys(&fixture, "open", NULL, "open\n");
   fixture.folder[0] = '\0'; /* the parent takes it away */
@@ -285,6 +285,7 @@ static void missing_permissions_are_told(void) {
   char folder[256];
   make_folder(folder);
   must_work(chmod(folder, 0755) == 0, folder);
+  write_file(folder, "a", 1000, 4);
   make_dir(folder, "locked");
   write_file(folder, "locked/file", 1000, 3);
   write_file(folder, "open", 1000, 1);
@@ -294,7 +295,7 @@ static void missing_permissions_are_told(void) {
   if (geteuid() != 0) must_work(chmod(folder, 0555) == 0, "chmod");
   child_must_pass(begin_child("without_permission", folder, NULL), "without_permission");
   must_work(chmod(folder, 0755) == 0 && chmod(path_in(folder, "locked"), 0755) == 0, "chmod");
-  check_tree(folder, "locked/\nlocked/file\nopen\nsecret\n");
+  check_tree(folder, "a\nlocked/\nlocked/file\nopen\nsecret\n");
   CHECK(file_is(folder, "open", 1000, 1));
   CHECK(file_is(folder, "locked/file", 1000, 3));
   remove_tree(folder);

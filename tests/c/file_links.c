@@ -149,6 +149,54 @@ static void a_link_out_of_the_root_is_refused(void) {
   place_free(&place);
 }
 
+/* Links that begin with `/` lead to where the root is today: they count as leading out, wherever they end. */
+static void make_absolute_links_inside(const place_t *place) {
+  const char *root = place->fixture.folder;
+  must_put(&place->fixture, "real/object", 1000, 1);
+  make_link(path_in(root, "real/object"), root, "file");
+  make_link(path_in(root, "real"), root, "folder");
+  make_link(root, root, "root");
+  make_link("file", root, "second");
+}
+
+static const char *const absolute_inside[] = {"file", "folder/object", "root/real/object", "second"};
+
+static void an_absolute_link_inside_the_root_is_refused(void) {
+  place_t    place = new_place(NULL);
+  fixture_t *fixture = &place.fixture;
+  make_absolute_links_inside(&place);
+  for (size_t i = 0; i < 4; i++) {
+    check_outcome(get(fixture, absolute_inside[i]), BLOBFERRY_E_PERMISSION, absolute_inside[i]);
+    check_outcome(head(fixture, absolute_inside[i]), BLOBFERRY_E_PERMISSION, absolute_inside[i]);
+  }
+  check_outcome(put(fixture, "folder/new", 10, 2), BLOBFERRY_E_PERMISSION, "folder/new");
+  check_outcome(delete(fixture, "folder/object"), BLOBFERRY_E_PERMISSION, "folder/object");
+  check_keys(fixture, "", NULL, "real/object\n");
+  check_keys(fixture, "", "/", "real/\n");
+  check_object(fixture, "real/object", 1000, 1);
+  check_tree(path_in(fixture->folder, "real"), "object\n");
+  place_free(&place);
+}
+
+static void an_absolute_link_inside_the_root_works_where_it_was_asked_for(void) {
+  place_t    place = new_place("true");
+  fixture_t *fixture = &place.fixture;
+  make_absolute_links_inside(&place);
+  for (size_t i = 0; i < 4; i++) {
+    check_object(fixture, absolute_inside[i], 1000, 1);
+    blobferry_completion_t completion = head(fixture, absolute_inside[i]);
+    CHECK_INT(completion.result, 1000);
+    check_outcome(completion, BLOBFERRY_OK, "");
+  }
+  check_keys(fixture, "", NULL, "file\nfolder/object\nreal/object\nsecond\n"); /* `root` would never end */
+  check_keys(fixture, "folder/", "/", "folder/object\n");
+  must_put(fixture, "folder/new", 10, 2);
+  check_object(fixture, "real/new", 10, 2);
+  check_outcome(delete(fixture, "folder/new"), BLOBFERRY_OK, "");
+  CHECK(!exists(fixture->folder, "real/new"));
+  place_free(&place);
+}
+
 static void nothing_is_put_through_a_link_out(void) {
   static const char *const keys[] = {"folder/new", "up/new", "up/deep/new", "parent/outside/new", "parent/new",
                                      "folder/secret", "up/secret"};
@@ -287,7 +335,8 @@ static void a_folder_that_turns_into_a_link_leads_nowhere(void) {
 
 TESTS(TEST(a_link_to_a_file_inside_works), TEST(a_listed_link_has_the_size_of_its_file),
       TEST(a_link_to_a_folder_inside_works), TEST(a_loop_of_links_ends), TEST(a_link_to_nothing_is_not_found),
-      TEST(a_link_out_of_the_root_is_refused), TEST(nothing_is_put_through_a_link_out),
+      TEST(a_link_out_of_the_root_is_refused), TEST(an_absolute_link_inside_the_root_is_refused),
+      TEST(an_absolute_link_inside_the_root_works_where_it_was_asked_for), TEST(nothing_is_put_through_a_link_out),
       TEST(a_put_replaces_a_link_and_not_its_file), TEST(a_link_out_of_the_root_is_not_listed),
       TEST(a_delete_takes_the_link_away_and_not_its_file), TEST(links_out_work_where_they_were_asked_for),
       TEST(a_root_that_is_a_link_works), TEST(a_folder_that_turns_into_a_link_leads_nowhere))

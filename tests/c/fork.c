@@ -211,6 +211,46 @@ static void forked_in_full_traffic_the_child_does_not_hang(void) {
 }
 
 /* -- exec ------------------------------------------------------------------------------------------------------ */
+/* A host that makes and frees services, and counts what lives, while it forks. */
+static atomic_bool busy;
+
+static void *make_and_free(void *unused) {
+  while (atomic_load(&busy)) {
+    blobferry_live_counts_t counts = BLOBFERRY_LIVE_COUNTS_INIT;
+    blobferry_service_free(new_service());
+    blobferry_live_counts(&counts);
+  }
+  return unused;
+}
+
+static void forked_while_services_come_and_go_the_child_has_its_own(void) {
+  watch(__func__);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  printf("(not under this sanitizer, which cannot fork in traffic)\n");
+#else
+  pthread_t maker;
+  atomic_store(&busy, true);
+  if (pthread_create(&maker, NULL, make_and_free, NULL) != 0) exit(2);
+  for (long i = rounds(300); i > 0; i--) {
+    pid_t child = fork();
+    if (child == 0) {
+      alarm(30); /* a child that hangs ends by this signal */
+      blobferry_live_counts_t counts = BLOBFERRY_LIVE_COUNTS_INIT;
+      blobferry_service_t    *service = NULL;
+      bool ok = blobferry_live_counts(&counts) == BLOBFERRY_OK &&
+                blobferry_service_new(NULL, &service, NULL) == BLOBFERRY_OK;
+      blobferry_service_free(service);
+      _exit(ok ? 0 : 1);
+    }
+    int status = -1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK_INT(status, 0);
+    beat();
+  }
+  atomic_store(&busy, false);
+  pthread_join(maker, NULL);
+#endif
+}
 
 static int highest_descriptor(void) {
   int            highest = 0;
@@ -250,4 +290,5 @@ static void descriptors_are_closed_on_exec(void) {
 }
 
 TESTS(TEST(forked_child_is_told_and_exits), TEST(forked_in_full_traffic_the_child_does_not_hang),
+      TEST(forked_while_services_come_and_go_the_child_has_its_own),
       TEST(descriptors_are_closed_on_exec))

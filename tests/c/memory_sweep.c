@@ -46,6 +46,7 @@ typedef struct spent {
   bool       used, is_put, failed;
   guarded_t  memory;
   uint64_t   offset, result;
+  uint64_t   reach;    /* bytes from the beginning that may have been written */
   version_t *versions; /* those that a get may have seen */
   size_t     count;
 } spent_t;
@@ -59,6 +60,7 @@ typedef struct sweep {
   size_t    turn;
   long      outcomes[VERB_COUNT][2]; /* succeeded, not */
   long      cancelled, late, changed;
+  long      failed_with_tail; /* gets that failed and whose buffer was larger than the range */
 } sweep_t;
 
 /* -- the model ------------------------------------------------------------------------------------------- */
@@ -103,6 +105,18 @@ static bool fits_a_version(const flight_t *flight, const blobferry_completion_t 
     spent->versions[spent->count++] = object->versions[i];
   }
   return fits;
+}
+
+/* How far into its buffer a get may write, whatever becomes of it: to the end of the range, or of the object. */
+static uint64_t reach_of(const flight_t *flight) {
+  const object_t *object = flight->object;
+  uint64_t        reach = 0;
+  for (size_t i = flight->oldest; i < object->count; i++) {
+    const version_t *version = &object->versions[i];
+    if (version->dead || !version->there || version->size <= flight->offset) continue;
+    if (version->size - flight->offset > reach) reach = version->size - flight->offset;
+  }
+  return reach < flight->length ? reach : flight->length;
 }
 
 /* -- submitting -------------------------------------------------------------------------------------------- */
@@ -198,9 +212,10 @@ static void release(spent_t *spent) {
     good = pattern_is(spent->memory.data, spent->result, spent->versions[i].seed, spent->offset);
   if (!good) FAIL("%s of %llu bytes at %llu: wrong bytes", spent->is_put ? "put" : "get",
                   (unsigned long long)spent->result, (unsigned long long)spent->offset);
-  for (size_t at = spent->result; at < spent->memory.size && !spent->failed; at++)
+  for (size_t at = spent->reach; at < spent->memory.size; at++)
     if (spent->memory.data[at] != CANARY) {
-      FAIL("get: byte %zu, beyond the %llu of the result, was written", at, (unsigned long long)spent->result);
+      FAIL("get%s: byte %zu, beyond the first %llu, was written", spent->failed ? " that failed" : "", at,
+           (unsigned long long)spent->reach);
       break;
     }
   guarded_free(&spent->memory);
@@ -242,20 +257,22 @@ static void land(sweep_t *sweep) {
   now.is_put = flight->verb == VERB_PUT;
   now.failed = completion.status != BLOBFERRY_OK;
   now.offset = flight->offset;
-  now.result = completion.result;
+  now.result = now.reach = completion.result;
   bool early = ended_early(sweep, flight, &completion);
   if (flight->verb == VERB_GET) {
     if (!early && !fits_a_version(flight, &completion, &now))
       FAIL("get of %s from %llu: %s with result %llu: %s", flight->object->key, (unsigned long long)flight->offset,
            blobferry_status_name(completion.status), (unsigned long long)completion.result,
            blobferry_error_message(completion.error));
+    if (now.failed) now.reach = reach_of(flight);
+    if (now.failed && now.reach < flight->memory.size) sweep->failed_with_tail++;
     sweep->outcomes[VERB_GET][now.failed]++;
   } else {
     if (!early) CHECK_STATUS(completion.status, BLOBFERRY_OK);
     end_change(sweep, flight, &completion);
     if (now.is_put) { /* whatever became of it, the library only reads what is put */
       now.failed = false;
-      now.result = flight->memory.size;
+      now.result = now.reach = flight->memory.size;
       now.versions = calloc(1, sizeof *now.versions);
       now.versions[now.count++] = flight->object->versions[flight->change];
     }
@@ -321,13 +338,14 @@ static void run_sweep(fixture_t fixture, long requests) {
   }
   for (size_t i = 0; i < QUARANTINE; i++) release(&sweep->spent[i]);
   check_the_end(sweep);
-  printf("(gets %ld + %ld, puts %ld + %ld, deletes %ld + %ld; %ld cancelled, %ld late, %ld changed)\n",
+  printf("(gets %ld + %ld, puts %ld + %ld, deletes %ld + %ld; %ld cancelled, %ld late, %ld changed; "
+         "%ld gets failed with more memory than they needed)\n",
          sweep->outcomes[VERB_GET][0], sweep->outcomes[VERB_GET][1], sweep->outcomes[VERB_PUT][0],
          sweep->outcomes[VERB_PUT][1], sweep->outcomes[VERB_DELETE][0], sweep->outcomes[VERB_DELETE][1],
-         sweep->cancelled, sweep->late, sweep->changed);
+         sweep->cancelled, sweep->late, sweep->changed, sweep->failed_with_tail);
   if (requests >= 1000) {
     CHECK(sweep->outcomes[VERB_GET][0] > 0 && sweep->outcomes[VERB_PUT][0] > 0);
-    CHECK(sweep->outcomes[VERB_DELETE][0] > 0 && sweep->cancelled > 0);
+    CHECK(sweep->outcomes[VERB_DELETE][0] > 0 && sweep->cancelled > 0 && sweep->failed_with_tail > 0);
   }
   fixture_free(&sweep->fixture);
   free(sweep);

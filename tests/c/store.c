@@ -1,65 +1,10 @@
 /*
- * Opening stores: which URLs and options there are and how a wrong one is told,
- * what two opens of one name share, what each store says it can do.
+ * Opening stores: which schemes and options there are and how a wrong one is told,
+ * what two opens of one name share, what each store says it can do. How a URL is
+ * read is in url.c.
  */
+#include "opening.h"
 #include "own_process.h"
-#include "verbs.h"
-
-/* Opens a store and frees it again; gives the status, and the error where it is asked for. */
-static blobferry_status_t try_open(blobferry_service_t *service, const char *url, const blobferry_pair_t *options,
-                                   size_t count, blobferry_error_t **error_out) {
-  blobferry_store_t *untouched = (blobferry_store_t *)&failures_in_test, *store = untouched;
-  blobferry_status_t status = blobferry_store_open(service, url, options, count, &store, error_out);
-  if (status == BLOBFERRY_OK) blobferry_store_free(store);
-  else if (store != untouched) FAIL("a refused open of \"%s\" wrote a store", url);
-  return status;
-}
-
-/* The open must fail with this status and its message must contain both parts. */
-static void refuse(blobferry_service_t *service, const char *url, const blobferry_pair_t *options, size_t count,
-                   blobferry_status_t wanted, const char *part, const char *other_part) {
-  blobferry_error_t *error = NULL;
-  blobferry_status_t status = try_open(service, url, options, count, &error);
-  const char        *message = blobferry_error_message(error);
-  if (status != wanted || blobferry_error_status(error) != wanted)
-    FAIL("opening \"%s\" (%s=%s): %s, wanted %s: %s", url, count ? options[0].key : "", count ? options[0].value : "",
-         blobferry_status_name(status), blobferry_status_name(wanted), message);
-  if (strstr(message, part) == NULL || strstr(message, other_part) == NULL)
-    FAIL("opening \"%s\": \"%s\" does not say \"%s\" and \"%s\"", url, message, part, other_part);
-  if (strchr(message, '\n') != NULL) FAIL("opening \"%s\": the message has more than one line", url);
-  blobferry_error_free(error);
-}
-
-static void malformed_urls_are_refused(void) {
-  static const char *const urls[] = {
-      "",
-      " ",
-      "memory",
-      "memory:",
-      "memory:/x",
-      "memory//x",
-      "memory://",
-      "://x",
-      ":",
-      "/tmp",
-      "tmp",
-      "file",
-      "file:",
-      "file://",
-      "file:tmp",
-      "file:///tmp/%",
-      "file:///tmp/%4",
-      "file:///tmp/%zz",
-      "file:///tmp/%00",
-      "file://relative/path",
-      "1file:///tmp",
-      "fi le:///tmp",
-  };
-  blobferry_service_t *service = new_service();
-  for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
-    refuse(service, urls[i], NULL, 0, BLOBFERRY_E_ARGUMENT, urls[i], "");
-  blobferry_service_free(service);
-}
 
 static void an_unknown_scheme_is_named_with_the_nearest(void) {
   static const char *const urls[][3] = {
@@ -262,29 +207,6 @@ static void a_root_that_may_not_be_opened_or_made_is_told(void) {
   remove_tree(folder);
 }
 
-static void percent_escapes_in_the_url_are_decoded(void) {
-  static const char *const names[][2] = {
-      {"a%20b", "a b"}, {"a%25b", "a%b"}, {"a%2520b", "a%20b"}, {"%C3%A9", "\xc3\xa9"},
-      {"caf\xc3\xa9", "caf\xc3\xa9"}, {"a+b", "a+b"}, {"%41", "A"}, {"a%3Fb%23c", "a?b#c"},
-  };
-  char folder[256];
-  make_folder(folder);
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    char        url[600], path[600];
-    struct stat what;
-    snprintf(path, sizeof path, "%s/%s", folder, names[i][1]);
-    if (mkdir(path, 0755) != 0) FAIL("%s: %s", path, strerror(errno));
-    snprintf(url, sizeof url, "file://%s/%s", folder, names[i][0]);
-    fixture_t fixture = with_url(url, NULL, 0);
-    must_put(&fixture, "object", 100, i);
-    check_object(&fixture, "object", 100, i);
-    snprintf(path, sizeof path, "%s/%s/object", folder, names[i][1]);
-    if (stat(path, &what) != 0 || what.st_size != 100) FAIL("%s: the object is not at %s", url, path);
-    fixture_free(&fixture);
-  }
-  remove_tree(folder);
-}
-
 static void two_opens_of_one_memory_name_meet(void) {
   fixture_t          one = in_memory(), two = one;
   blobferry_store_t *other = open_store(one.service, "memory://another");
@@ -373,7 +295,6 @@ static void the_texts_of_an_open_are_copied(void) {
 int main(int argc, char **argv) {
   CHILDREN(argc, argv, CHILD(unreadable_root));
   static const test_t tests[] = {
-      TEST(malformed_urls_are_refused),
       TEST(an_unknown_scheme_is_named_with_the_nearest),
       TEST(a_store_that_is_not_in_this_build_is_told_clearly),
       TEST(an_unknown_option_is_named_with_the_nearest),
@@ -384,7 +305,6 @@ int main(int argc, char **argv) {
       TEST(a_missing_root_is_told_or_made),
       TEST(a_root_that_is_a_file_is_told),
       TEST(a_root_that_may_not_be_opened_or_made_is_told),
-      TEST(percent_escapes_in_the_url_are_decoded),
       TEST(two_opens_of_one_memory_name_meet),
       TEST(memory_lives_as_long_as_the_service),
       TEST(services_do_not_share_memory),

@@ -197,6 +197,17 @@ static inline blobferry_cq_t *new_fn_cq(blobferry_service_t *service, uint32_t c
   return cq;
 }
 
+static inline int ignore_wake(void *argument) {
+  (void)argument;
+  return 0;
+}
+
+/* A queue that can be waited on: any kind but CALLBACK. */
+static inline blobferry_cq_t *new_waitable_cq(blobferry_service_t *service, uint32_t capacity, uint32_t kind) {
+  if (kind == BLOBFERRY_WAKE_FN) return new_fn_cq(service, capacity, ignore_wake, NULL);
+  return new_cq(service, capacity, kind);
+}
+
 static inline blobferry_store_t *open_folder(blobferry_service_t *service, const char *folder) {
   char url[512];
   snprintf(url, sizeof url, "file://%s", folder);

@@ -130,10 +130,12 @@ static void no_wake_is_lost_with_a_function_that_writes(void) {
 
 /* Waiting sleeps by itself: with every kind of wake that can be waited on. */
 static void no_wake_is_lost_in_wait(void) {
-  for (uint32_t kind = BLOBFERRY_WAKE_NONE; kind <= BLOBFERRY_WAKE_FD; kind++) {
+  for (uint32_t kind = BLOBFERRY_WAKE_NONE; kind <= BLOBFERRY_WAKE_FN; kind++) {
     table_t table;
+    int     calls = -1;
     set_up(&table, __func__);
-    table.cq = new_cq(table.service, 1, kind);
+    table.cq = kind == BLOBFERRY_WAKE_FN ? new_fn_cq(table.service, 1, post_semaphore, &table)
+                                         : new_cq(table.service, 1, kind);
     for (long round = 0; round < rounds(PING_PONGS); round++) {
       blobferry_completion_t completion;
       size_t                 count = 0;
@@ -144,6 +146,9 @@ static void no_wake_is_lost_in_wait(void) {
       check_ping(&completion, (uint64_t)round);
       beat();
     }
+    /* Nobody armed, so no wake was for anybody but the one that waits. */
+    CHECK_INT(sem_getvalue(&table.semaphore, &calls), 0);
+    CHECK_INT(calls, 0);
     take_down(&table);
   }
 }
