@@ -7,25 +7,7 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d "${TMPDIR:-/tmp}/blobferry-link-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
-passed=0 failed=0
-
-# Counts one check: a name and a command that succeeds.
-check() {
-  local name=$1
-  shift
-  if "$@" >"$work/log" 2>&1; then
-    passed=$((passed + 1))
-    echo "ok     $name"
-  else
-    failed=$((failed + 1))
-    echo "FAILED $name: $*"
-    sed 's/^/  /' "$work/log"
-  fi
-}
-
-equal() {
-  [ "$1" = "$2" ] || { echo "is '$1', wanted '$2'" && false; }
-}
+. tests/checks.sh
 
 compile_and_run() {
   local compiler=$1 standard=$2 source=$3 program=$4
@@ -38,12 +20,12 @@ needed_libraries() {
   readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
 }
 
-# $1: the folder that was installed, $2: so or a, then what pkg-config is asked besides.
+# $1: so or a, $2: the name of the library for the linker, then what pkg-config is asked besides.
 programs() {
-  local folder=$1 kind=$2 flags program
+  local kind=$1 name=$2 flags program
   shift 2
-  flags=$(PKG_CONFIG_PATH=$folder/lib/pkgconfig pkg-config --define-variable=prefix="$folder" --cflags --libs "$@" blobferry)
-  read -ra flags <<<"$flags"
+  flags=$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs "$@" blobferry)
+  read -ra flags <<<"${flags/-lblobferry/$name}"
   cp "$work/program.c" "$work/program.cc"
   for language in gcc:c99:c gcc:c11:c gcc:c17:c g++:c++11:cc; do
     IFS=: read -r compiler standard suffix <<<"$language"
@@ -95,14 +77,11 @@ listed=$(sed -n 's/^[0-9.]* \(blobferry_.*\)/\1/p' include/blobferry.symbols)
 check "the archive has what the headers declare" equal "$(sort -u <<<"$archived")" "$(sort <<<"$listed")"
 
 echo "-- the shared library"
-LD_LIBRARY_PATH=$prefix/lib programs "$prefix" so
+LD_LIBRARY_PATH=$prefix/lib programs so -lblobferry
 check "the program needs the SONAME" grep -qx libblobferry.so.0 <(needed_libraries "$work/program-so-c11")
 
 echo "-- the archive"
-mkdir "$work/static"
-cp -r "$prefix/." "$work/static"
-rm "$work"/static/lib/libblobferry.so*
-programs "$work/static" a --static
+programs a -l:libblobferry.a --static # the shared library is beside it
 check "the program needs no shared library of ours" \
   equal "$(needed_libraries "$work/program-a-c11" | grep -c blobferry || true)" 0
 
@@ -112,5 +91,12 @@ usr=$work/package/usr
 check "DESTDIR is where the files go" test -e "$usr/lib/libblobferry.so" -a -e "$usr/include/blobferry.h"
 check "DESTDIR is not in the pkg-config file" equal "$(grep -c "$work" "$usr/lib/pkgconfig/blobferry.pc" || true)" 0
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+echo "-- a folder with a blank"
+blank="$work/a prefix"
+make -s install PREFIX="$blank" >"$work/install.log" 2>&1
+# pkg-config quotes for a shell that reads its answer once more.
+eval "flags=($(PKG_CONFIG_PATH=$blank/lib/pkgconfig pkg-config --cflags --libs blobferry))"
+LD_LIBRARY_PATH=$blank/lib check "a program links to the .so there and runs" \
+  compile_and_run gcc c11 "$work/program.c" "$work/program-blank" "${flags[@]}"
+
+sum_up

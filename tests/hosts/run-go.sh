@@ -5,8 +5,13 @@ set -eu
 
 hosts=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$hosts/../.." && pwd)
-library=${1:-$root/target/release/libblobferry.so}
-work=$root/target/hosts
+target=${CARGO_TARGET_DIR:-target}
+case $target in
+  /*) ;;
+  *) target=$root/$target ;;
+esac
+library=${1:-$target/release/libblobferry.so}
+work=$target/hosts
 
 fail() {
   echo "run-go: $*" >&2

@@ -3,7 +3,13 @@
 set -eu
 
 hosts=$(cd "$(dirname "$0")" && pwd)
-library=${1:-$hosts/../../target/release/libblobferry.so}
+root=$(cd "$hosts/../.." && pwd)
+target=${CARGO_TARGET_DIR:-target}
+case $target in
+  /*) ;;
+  *) target=$root/$target ;;
+esac
+library=${1:-$target/release/libblobferry.so}
 
 fail() {
   echo "run-julia: $*" >&2

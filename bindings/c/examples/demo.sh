@@ -28,11 +28,14 @@ built=$target/examples
 cargo build --release --package blobferry-c
 mkdir -p "$built"
 
-# Whatever the examples make lies in here, and goes with it, also after an interrupt.
+# Whatever the examples make lies in here, and goes with it, also after an interrupt or if the
+# terminal is closed.
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/blobferry-demo-XXXXXX")
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
+trap 'exit 141' PIPE
 trap 'exit 143' TERM
 
 build() {
