@@ -56,6 +56,11 @@ struct Queues {
 /// Bytes in flight are counted in this unit, rounded up.
 const BYTES_UNIT: u64 = 4096;
 
+/// At most 2^52, which a semaphore can count.
+fn byte_units(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_UNIT)
+}
+
 /// What a service is doing: a snapshot.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
@@ -113,7 +118,6 @@ fn start(settings: Settings, threads: &mut Threads) -> Result<Shared> {
         io.push(start_io(index, threads)?);
     }
     let pool = Pool::start(settings.pool_threads, &mut threads.running)?;
-    let byte_units = (settings.max_bytes_in_flight.div_ceil(BYTES_UNIT) as usize).min(Semaphore::MAX_PERMITS);
     Ok(Shared {
         settings,
         origin: Origin::here(),
@@ -121,7 +125,7 @@ fn start(settings: Settings, threads: &mut Threads) -> Result<Shared> {
         next_io: AtomicUsize::new(0),
         pool,
         requests: Arc::new(Semaphore::new(settings.max_requests_in_flight as usize)),
-        bytes: Arc::new(Semaphore::new(byte_units)),
+        bytes: Arc::new(Semaphore::new(byte_units(settings.max_bytes_in_flight) as usize)),
         queues: Mutex::default(),
         named: Mutex::default(),
     })
@@ -187,13 +191,14 @@ impl Shared {
             used += usage.1;
         }
         let in_flight = self.settings.max_requests_in_flight as usize - self.requests.available_permits();
-        let byte_units = self.settings.max_bytes_in_flight.div_ceil(BYTES_UNIT) as usize;
+        let bytes_all = byte_units(self.settings.max_bytes_in_flight);
+        let bytes_left = self.bytes.available_permits() as u64;
         Usage {
             credits_reserved: queues.credits_reserved.into(),
             credits_used: used,
             requests_running: running,
             requests_in_flight: in_flight as u64,
-            bytes_in_flight: byte_units.saturating_sub(self.bytes.available_permits()) as u64 * BYTES_UNIT,
+            bytes_in_flight: (bytes_all - bytes_left) * BYTES_UNIT,
         }
     }
 
@@ -214,8 +219,7 @@ impl Shared {
 
     /// Takes `bytes` of the budget, or all of it where that is less, waiting until they are free.
     pub(crate) async fn hold_bytes(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let all = self.settings.max_bytes_in_flight.div_ceil(BYTES_UNIT);
-        let units = bytes.div_ceil(BYTES_UNIT).min(all).min(u32::MAX.into());
+        let units = byte_units(bytes).min(byte_units(self.settings.max_bytes_in_flight)).min(u32::MAX.into());
         // The semaphore is never closed.
         self.bytes.clone().acquire_many_owned(units as u32).await.ok()
     }

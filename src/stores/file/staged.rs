@@ -120,7 +120,7 @@ impl Staged {
     }
 
     fn named(root: &Root, landing: &Landing<'_>) -> rustix::io::Result<Staged> {
-        loop {
+        for _ in 0..ATTEMPTS {
             let folder = root.try_open(&landing.folder, b".", OFlags::PATH | OFlags::DIRECTORY)?;
             let name = new_reserved_name();
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -131,6 +131,7 @@ impl Staged {
                 return Ok(Staged { file, reserved: Some(reserved) });
             }
         }
+        Err(Errno::BUSY)
     }
 
     pub(super) fn file(&self) -> &OwnedFd {
