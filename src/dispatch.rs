@@ -43,14 +43,18 @@ impl Flight {
     /// A request that has been counted in; it works once it has one of the permits.
     pub(crate) fn new(arrivals: &Arc<Arrivals>, ticket: u64, permits: &Arc<Semaphore>, request: Request) -> Flight {
         let Request { work, loan, timeout, user_data, asked } = request;
+        // A timeout beyond what the clock can count is none.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        if let (Some(trace), Some(deadline)) = (&work.trace, deadline) {
+            trace.set_deadline(deadline);
+        }
         Flight {
             promise: Some(Promise { arrivals: arrivals.clone(), ticket, user_data, is_kept: false }),
             asked: Some(asked),
             work: Some(work),
             loan,
             stage: Stage::New(permits.clone()),
-            // A timeout beyond what the clock can count is none.
-            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            deadline,
             alarm: None,
         }
     }
@@ -62,7 +66,7 @@ impl Flight {
         }
         if self.poll_permit(context)
             && let Some(work) = &mut self.work
-            && let Poll::Ready(outcome) = work.as_mut().poll(context)
+            && let Poll::Ready(outcome) = work.future.as_mut().poll(context)
         {
             return Poll::Ready(outcome);
         }
@@ -99,10 +103,14 @@ impl Flight {
 
     fn end(&mut self, promise: Promise, mut outcome: Outcome) {
         let work = self.work.take();
+        let trace = work.as_ref().and_then(|work| work.trace.clone());
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(work)))
             && outcome.is_err()
         {
             outcome = Err(Box::new(Error::panic(&*payload)));
+        }
+        if let (Some(trace), Err(error)) = (trace, &mut outcome) {
+            trace.complete(error);
         }
         let began = matches!(self.stage, Stage::Working { .. });
         // The permit is free before the completion can bring the next request.

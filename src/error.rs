@@ -1,6 +1,7 @@
 //! What went wrong, as a value: a kind to act on, a message to read, and the facts around it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The kinds of failure that a caller may want to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +77,11 @@ pub struct Error {
     /// The HTTP status of the answer, or 0 where there was none.
     pub http_status: u16,
     /// The server's own name for the request.
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
+    /// The server's own name for what went wrong.
+    pub server_code: Option<Box<str>>,
+    /// How long the server asks not to be asked again.
+    pub retry_after: Option<Duration>,
     /// How often the request was tried.
     pub attempts: u32,
     /// Whether the same request may succeed when it is made again unchanged.
@@ -95,6 +100,8 @@ impl Error {
             message: message.into(),
             http_status: 0,
             request_id: None,
+            server_code: None,
+            retry_after: None,
             attempts: 0,
             retryable: kind.is_retryable(),
             maybe_committed: false,
@@ -155,4 +162,4 @@ pub(crate) fn shown(key: &str) -> String {
 }
 
 /// The result of everything that can fail here.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -15,7 +15,7 @@
 //!
 //! Beside the street: `service` has the threads and the limits, `pool` the threads for what blocks, `memory` the
 //! caller's memory on loan, `ticket` the credits and the names of requests, `ring` what has finished, `outcome`,
-//! `settings` and `error` the values that all of them speak in.
+//! `settings`, `trace` and `error` the values that all of them speak in.
 
 mod dispatch;
 mod origin;
@@ -23,6 +23,7 @@ mod pool;
 mod ring;
 mod sync;
 mod ticket;
+mod trace;
 
 pub mod completion;
 pub mod error;

@@ -186,11 +186,16 @@ impl Lent {
 
     /// Appends `size` bytes from `offset` on to `target`: at most a chunk.
     pub fn append_to(&self, offset: usize, size: usize, target: &mut Vec<u8>) -> Result<(), Revoked> {
+        self.look_at(offset, size, |bytes| target.extend_from_slice(bytes))
+    }
+
+    /// Shows `size` bytes from `offset` on: at most a chunk.
+    pub fn look_at(&self, offset: usize, size: usize, look: impl FnOnce(&[u8])) -> Result<(), Revoked> {
         assert!(size <= CHUNK && offset.checked_add(size).is_some_and(|end| end <= self.size));
         let _guard = self.loan.0.guard()?;
         if size > 0 {
             // SAFETY: within the memory that was lent, which is on loan while the guard is held.
-            target.extend_from_slice(unsafe { std::slice::from_raw_parts(self.data.add(offset), size) });
+            look(unsafe { std::slice::from_raw_parts(self.data.add(offset), size) });
         }
         Ok(())
     }

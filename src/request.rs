@@ -3,12 +3,28 @@
 use crate::error::Asked;
 use crate::memory::Loan;
 use crate::outcome::Outcome;
+use crate::trace::Trace;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The work of a request.
-pub type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+pub struct Work {
+    pub(crate) future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
+    /// What the work has tried so far, if it tries more than once.
+    pub(crate) trace: Option<Arc<Trace>>,
+}
+
+impl Work {
+    pub(crate) fn new(future: impl Future<Output = Outcome> + Send + 'static) -> Work {
+        Work { future: Box::pin(future), trace: None }
+    }
+
+    pub(crate) fn traced(trace: Arc<Trace>, future: impl Future<Output = Outcome> + Send + 'static) -> Work {
+        Work { future: Box::pin(future), trace: Some(trace) }
+    }
+}
 
 /// What a caller submits.
 pub struct Request {

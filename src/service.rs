@@ -12,9 +12,9 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, Weak};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -42,6 +42,9 @@ pub struct Shared {
     /// In units of [`BYTES_UNIT`], as the semaphore counts in 32 bits.
     bytes: Arc<Semaphore>,
     queues: Mutex<Queues>,
+    /// Tasks that go on after the completion of their request, and the notice that one has ended.
+    behind: Mutex<u64>,
+    behind_ended: Condvar,
     /// What stores opened with one name have in common.
     named: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
 }
@@ -52,6 +55,9 @@ struct Queues {
     open: Vec<Weak<Arrivals>>,
     credits_reserved: u32,
 }
+
+/// How long the end of a service waits for what goes on behind its completions.
+const BEHIND_AT_END: Duration = Duration::from_secs(10);
 
 /// Bytes in flight are counted in this unit, rounded up.
 const BYTES_UNIT: u64 = 4096;
@@ -74,6 +80,8 @@ pub struct Usage {
     pub requests_in_flight: u64,
     /// Bytes of memory held for requests.
     pub bytes_in_flight: u64,
+    /// Multipart uploads that are being given up.
+    pub uploads_aborting: u64,
 }
 
 impl Service {
@@ -106,6 +114,8 @@ impl Service {
             for queue in queues {
                 queue.finish();
             }
+            // What is left then is left: the header says so.
+            let _ = self.shared.wait_for_behind(Instant::now().checked_add(BEHIND_AT_END));
             self.shared.pool.stop();
             self.threads.join();
         });
@@ -127,21 +137,27 @@ fn start(settings: Settings, threads: &mut Threads) -> Result<Shared> {
         requests: Arc::new(Semaphore::new(settings.max_requests_in_flight as usize)),
         bytes: Arc::new(Semaphore::new(byte_units(settings.max_bytes_in_flight) as usize)),
         queues: Mutex::default(),
+        behind: Mutex::new(0),
+        behind_ended: Condvar::new(),
         named: Mutex::default(),
     })
 }
 
 fn start_io(index: u32, threads: &mut Threads) -> Result<Handle> {
     let runtime = Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
+        // For names that are looked up: a slow answer holds up no other work.
         .max_blocking_threads(1)
         .build()
         .map_err(|error| Error::new(Kind::Io, format!("the system gave no event loop: {error}")))?;
     let handle = runtime.handle().clone();
     let (stop, stopped) = oneshot::channel();
     let run = move || {
+        threads::set_io(index as usize);
         // Either end of the channel is the end.
         let _ = runtime.block_on(stopped);
+        // A name that is still being looked up is not waited for.
+        runtime.shutdown_background();
     };
     threads.running.push(threads::spawn(format!("blobferry-io-{index}"), run)?);
     threads.stops.push(stop);
@@ -199,15 +215,16 @@ impl Shared {
             requests_running: running,
             requests_in_flight: in_flight as u64,
             bytes_in_flight: (bytes_all - bytes_left) * BYTES_UNIT,
+            uploads_aborting: *lock(&self.behind),
         }
     }
 
-    /// Waits until no request runs; not longer than until the time given.
+    /// Waits until no request runs and nothing goes on behind one; not longer than until the time given.
     pub fn drain(&self, until: Option<Instant>) -> Result<()> {
         loop {
             let queues = lock(&self.queues).living();
             if queues.iter().all(|queue| queue.usage().0 == 0) {
-                return Ok(());
+                return self.wait_for_behind(until);
             }
             if !queues.iter().all(|queue| queue.wait_until_idle(until)) {
                 let running: u64 = queues.iter().map(|queue| queue.usage().0).sum();
@@ -226,8 +243,59 @@ impl Shared {
 
     /// Runs a request on the next I/O thread.
     pub(crate) fn spawn(&self, request: impl Future<Output = ()> + Send + 'static) {
-        let index = self.next_io.fetch_add(1, Relaxed) % self.io.len();
-        drop(self.io[index].spawn(request));
+        drop(self.next_io().spawn(request));
+    }
+
+    /// Runs a part of a request on the next I/O thread. Dropped, it ends.
+    pub(crate) fn spawn_part<T, P>(&self, part: P) -> impl Future<Output = Result<T>> + Send + use<T, P>
+    where
+        T: Send + 'static,
+        P: Future<Output = Result<T>> + Send + 'static,
+    {
+        let mut part = Part(self.next_io().spawn(part));
+        async move {
+            match (&mut part.0).await {
+                Ok(outcome) => outcome,
+                Err(error) if error.is_panic() => Err(Error::panic(&*error.into_panic())),
+                Err(_) => Err(closed()),
+            }
+        }
+    }
+
+    /// Runs what goes on after the completion of its request. It is counted, and waited for by a drain.
+    pub(crate) fn spawn_behind(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        *lock(&self.behind) += 1;
+        let counted = Behind(self.clone());
+        drop(self.next_io().spawn(async move {
+            let _counted = counted;
+            task.await;
+        }));
+    }
+
+    fn wait_for_behind(&self, until: Option<Instant>) -> Result<()> {
+        let mut behind = lock(&self.behind);
+        while *behind > 0 {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                let message =
+                    format!("drain the service: {behind} uploads were still being aborted when the time was up");
+                return Err(Error::new(Kind::Deadline, message));
+            }
+            behind = match left {
+                None => self.behind_ended.wait(behind).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => self.behind_ended.wait_timeout(behind, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+        Ok(())
+    }
+
+    fn next_io(&self) -> &Handle {
+        &self.io[self.next_io.fetch_add(1, Relaxed) % self.io.len()]
+    }
+
+    /// Threads that run requests.
+    pub(crate) fn io_threads(&self) -> usize {
+        self.io.len()
     }
 
     /// What has this name in the service; made when it is first asked for. A name belongs to one type.
@@ -277,6 +345,25 @@ impl Shared {
         let mut queues = lock(&self.queues);
         queues.is_closed = true;
         queues.living()
+    }
+}
+
+/// A part of a request, on whichever thread.
+struct Part<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Part<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Counts what goes on behind a completion, until it is dropped.
+struct Behind(Arc<Shared>);
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        *lock(&self.0.behind) -= 1;
+        self.0.behind_ended.notify_all();
     }
 }
 

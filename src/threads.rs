@@ -8,6 +8,16 @@ use std::thread::JoinHandle;
 
 thread_local! {
     static IS_OURS: Cell<bool> = const { Cell::new(false) };
+    static IO: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Which of its service's I/O threads this one is.
+pub(crate) fn io() -> usize {
+    IO.get()
+}
+
+pub(crate) fn set_io(index: usize) {
+    IO.set(index);
 }
 
 /// Whether the caller runs on a thread of ours, which must not wait for threads of ours.

@@ -49,7 +49,23 @@ typedef struct blobferry_cq blobferry_cq_t;
  * Every submit call says which statuses its completion can have. Besides those,
  * any completion can have BLOBFERRY_E_CANCELLED, _DEADLINE, _PERMISSION, _IO,
  * _PANIC and _UNKNOWN; on file:// also _ARGUMENT, for a name that the file system
- * does not take (its segments may have fewer bytes, or it takes UTF-8 only).
+ * does not take (its segments may have fewer bytes, or it takes UTF-8 only); and
+ * over a network those that a server's answer, or its absence, comes to:
+ *
+ *   _UNAUTHENTICATED  401, and codes that tell of keys and tokens
+ *   _PERMISSION       403
+ *   _NOT_FOUND        404, also of a bucket or container
+ *   _UNSUPPORTED      405, 501
+ *   _ARGUMENT         400, 413, and 3xx: a wrong endpoint or region, which the message names
+ *   _PRECONDITION     409, 412
+ *   _THROTTLED        429, and 503 that asks to slow down
+ *   _NO_SPACE         507
+ *   _SERVER           the other 5xx, and answers that make no sense: another range than was asked for, a listing that
+ *                     is none or that repeats itself
+ *   _TIMEOUT          408; nothing moved for `stall_timeout`, or one attempt took longer than `timeout`
+ *   _CONNECTION       no name (DNS), no connection, no TLS, or the connection broke
+ *   _INTEGRITY        the answer was shorter or longer than it said
+ *   _CHANGED          the object was changed while it was got
  */
 
 /* Names a request of one queue. A number, never 0, and never given twice by a

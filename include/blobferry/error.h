@@ -81,6 +81,23 @@ BLOBFERRY_API uint32_t blobferry_error_http_status(const blobferry_error_t *erro
 BLOBFERRY_API const char *blobferry_error_request_id(const blobferry_error_t *error);
 
 /**
+ * Give the server's own name for what went wrong, as "NoSuchBucket".
+ *
+ * It is for logs and for support; act on the status, which is the same for every
+ * kind of server. The message has it, too, with the server's words.
+ *
+ * @param error  borrowed; NULL is NULL
+ *
+ * @return a view (valid until blobferry_error_free), or NULL where there is none
+ *
+ * Threads: any, concurrently.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_error_request_id
+ */
+BLOBFERRY_API const char *blobferry_error_server_code(const blobferry_error_t *error);
+
+/**
  * Tell how often the request was tried.
  *
  * A request refused by its submit call, or cancelled before it began, was not.

@@ -42,10 +42,11 @@ typedef struct blobferry_service_usage {
   uint64_t requests_running;   /* requests accepted and not completed */
   uint64_t requests_in_flight; /* of these, past the wait for `max_requests_in_flight` */
   uint64_t bytes_in_flight;    /* bytes of objects held for requests now */
+  uint64_t uploads_aborting;   /* multipart uploads being begun or aborted behind their requests */
 } blobferry_service_usage_t;
 
 /* clang-format off */
-#define BLOBFERRY_SERVICE_USAGE_INIT { sizeof(blobferry_service_usage_t), 0, 0, 0, 0, 0 }
+#define BLOBFERRY_SERVICE_USAGE_INIT { sizeof(blobferry_service_usage_t), 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 /**
@@ -125,8 +126,9 @@ BLOBFERRY_API blobferry_status_t blobferry_service_usage(const blobferry_service
 /**
  * Wait until no request of the service runs.
  *
- * Every completion is then visible in its queue. New requests are not refused;
- * if others keep submitting, the call waits on.
+ * Every completion is then visible in its queue, and every multipart upload that
+ * failed has been aborted, as far as its server let it. New requests are not
+ * refused; if others keep submitting, the call waits on.
  *
  * @param service     borrowed
  * @param timeout_ms  milliseconds; 0 = only look, negative = no limit
@@ -134,7 +136,7 @@ BLOBFERRY_API blobferry_status_t blobferry_service_usage(const blobferry_service
  *
  * @retval BLOBFERRY_OK          nothing runs
  * @retval BLOBFERRY_E_ARGUMENT  `service` was NULL
- * @retval BLOBFERRY_E_DEADLINE  requests were still running after `timeout_ms`
+ * @retval BLOBFERRY_E_DEADLINE  requests were still running, or uploads being aborted, after `timeout_ms`
  * @retval BLOBFERRY_E_FORKED    the service belongs to the parent process
  *
  * Threads: any, concurrently. Not from inside a wake function or a completion
@@ -161,7 +163,8 @@ BLOBFERRY_API blobferry_status_t blobferry_service_drain(blobferry_service_t *se
  * Threads: any; once per service. Not from inside a wake function.
  * Blocks:  until the requests that run have been cancelled; each ends after at
  *          most one chunk (1 MiB) of file I/O, one commit (rename, fsync) or one
- *          page of a list.
+ *          page of a list; then, for 10 seconds at most, until uploads that failed
+ *          have been aborted.
  * Since:   0.1
  * See:     blobferry_service_drain, blobferry_cq_free
  */

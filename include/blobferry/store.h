@@ -5,35 +5,93 @@
 #include "service.h"
 
 /*
- * A store is where objects are: a folder or a name in memory. It is opened by a
- * URL and string options; an option that no store knows is refused with the
- * nearest one that is known.
+ * A store is where objects are: a bucket of a server, a folder, a name in memory.
+ * It is opened by a URL and string options.
  *
- *   memory://NAME          Objects in the memory of this process. Two opens of one
- *                          name in one service meet; they live as long as the
- *                          service or a store opened on them.
- *   file:///ABSOLUTE/PATH  Files of a folder, which is the root of the store; the
- *                          key `a/b` is the file b in the folder a. Percent
- *                          escapes in the URL are decoded.
+ *   memory://NAME            Objects in the memory of this process. Two opens of one
+ *                            name in one service meet; they live as long as the
+ *                            service or a store opened on them.
+ *   file:///ABSOLUTE/PATH    Files of a folder, which is the root of the store; the
+ *                            key `a/b` is the file b in the folder a. Percent
+ *                            escapes in the URL are decoded.
+ *   s3://BUCKET/PREFIX       Amazon S3 and what speaks as it does (s3a:// too, and
+ *                            https:// URLs of amazonaws.com, r2.cloudflarestorage.com).
+ *   az://CONTAINER/PREFIX    Azure Blob Storage (azure://, adl://, abfs[s]://
+ *                            CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX too, and
+ *                            https:// URLs of core.windows.net, fabric.microsoft.com).
+ *   gs://BUCKET/PREFIX       Google Cloud Storage.
+ *   http[s]://HOST/PATH      Plain HTTP. To put, delete and list, the server has to
+ *                            know WebDAV.
+ *
+ * PREFIX is the root of the store: the key `a` of s3://b/p is the object `p/a`.
  *
  * A URL is taken as it is written: what would have to be changed in it (a `.` or
  * `..` segment, a backslash, a control character, a blank at an end) is refused. A
- * NAME has no blank and none of `/?#@:%[]`.
+ * NAME has no blank and none of `/?#@:%[]`. No URL has a password or a query.
  *
- *   option           default  stores  meaning
- *   part_size        8MiB     all     bytes of one parallel part of a large get
- *   max_in_flight    4        all     parts of one get moved at once, at most 256
- *   create           false    file    make the root folder where it is missing
- *   fsync            false    file    a put ends after its bytes and its name are on the disk
- *   follow_symlinks  false    file    symbolic links may lead out of the root
+ *   option                       default  stores  meaning
+ *   part_size                    8MiB     all     bytes of one parallel part of a large get or put
+ *   max_in_flight                4        all     parts of one request moved at once, at most 256
+ *   create                       false    file    make the root folder where it is missing
+ *   fsync                        false    file    a put ends after its bytes and its name are on the disk
+ *   follow_symlinks              false    file    symbolic links may lead out of the root
+ *   credentials                  -        net     where they come from, see below
+ *   connect_timeout              5s       net     until a connection is made, TLS and all
+ *   stall_timeout                30s      net     BLOBFERRY_E_TIMEOUT after so long without progress, see below
+ *   timeout                      -        net     until the head of an attempt's answer is there
+ *   max_retries                  10       net     attempts after the first, of a request or of one of its parts
+ *   retry_timeout                3m       net     no attempt begins later than this after the first
+ *   initial_backoff              100ms    net     wait before the first retry; it doubles, and is partly random
+ *   max_backoff                  15s      net     where the doubling ends
+ *   max_connections              256      net     requests on the wire at once; others wait
+ *   pool_idle_timeout            90s      net     after which an idle connection is closed
+ *   pool_max_idle_per_host       64       net     idle connections kept by each I/O thread
+ *   allow_http                   false    net     plain HTTP; an http:// URL allows it by itself
+ *   root_certificates            -        net     a PEM file, or its text, to trust besides the system's
+ *   disable_system_certificates  false    net     trust no others
+ *   allow_invalid_certificates   false    net     trust anybody
+ *   proxy_url                    -        net     all requests go through it, as http://proxy:3128
+ *   proxy_excludes               -        net     hosts that do not, with commas between them
+ *   proxy_ca_certificate         -        net     a PEM file, or its text, for the proxy
+ *   system_proxy                 false    net     use the proxy that the environment names
+ *   user_agent                   -        net     how we call ourselves; by default blobferry/VERSION
+ *   default_content_type         -        net     of what is put without one
  *
- * Sizes are bytes, or a number with KiB, MiB or GiB; truths are true and false.
+ * `net` are the stores over a network: s3, az, gs, http.
+ * Sizes are bytes, or a number with KiB, MiB or GiB; times a number with ms, s, m
+ * or h; truths are true and false. An unknown option is refused with the nearest one.
+ *
+ * The options of each vendor have the names that the crate object_store gives them,
+ * with or without aws_, azure_, google_ before them:
+ *
+ *   s3: region (us-east-1), endpoint, access_key_id, secret_access_key, token,
+ *       virtual_hosted_style_request, unsigned_payload, checksum_algorithm (sha256),
+ *       conditional_put, request_payer, server_side_encryption, sse_kms_key_id,
+ *       sse_bucket_key_enabled, sse_customer_key_base64, skip_signature,
+ *       web_identity_token_file, role_arn, role_session_name, endpoint_url_sts,
+ *       container_credentials_relative_uri, container_credentials_full_uri,
+ *       container_authorization_token_file, metadata_endpoint, imdsv1_fallback
+ *   az: account_name, account_key, sas_key, bearer_token, client_id, client_secret,
+ *       tenant_id, authority_host, federated_token_file, endpoint, use_emulator,
+ *       msi_endpoint, object_id, msi_resource_id, credential_type, encryption_key,
+ *       skip_signature
+ *   gs: service_account (a file), service_account_key (its text), bearer_token,
+ *       application_credentials (a file), base_url, skip_signature
+ *
+ * CREDENTIALS are those of the options (`static`) where there are any. Otherwise
+ * `credentials` has to say where they come from: `env`, from the variables that the
+ * vendor's programs know, read when the store is opened; `instance`, from the
+ * machine's own server of them; `anonymous`, none. Nothing else is looked at, no
+ * file of the home folder and no server that was not named. They are never shown:
+ * not in a message, and not in blobferry_store_settings.
  *
  * KEYS are the bytes that you write: UTF-8, 1 to 4095 bytes, segments divided by
  * `/`. A segment is not empty, `.` or `..` (so no `//`, no `/` at either end):
  * such a key is BLOBFERRY_E_ARGUMENT at submit and never another key. file://
  * refuses, besides, a segment over 255 bytes and names that begin with
- * `.blobferry-`, which it keeps for files not yet finished.
+ * `.blobferry-`, which it keeps for files not yet finished. Stores over a network
+ * refuse control characters; s3, az and gs keys over 1024 bytes, PREFIX and all.
+ * Keys of others that are none of ours are listed all the same.
  *
  * FILES. A put is written to a file without a name and appears whole or not at
  * all; an error or a cancel leaves nothing behind, and neither does a kill while
@@ -50,16 +108,52 @@
  * what is neither file nor folder (a FIFO, a device) is BLOBFERRY_E_UNSUPPORTED; a
  * put or delete replaces or removes it like a file.
  *
+ * ATTEMPTS. What may succeed when it is asked for again is asked for again: 408,
+ * 429, 500, 502, 503, 504, broken connections, stalls, answers that are not whole.
+ * A Retry-After is honoured, in either form; a wait that would pass the deadline or
+ * `retry_timeout` is not begun. Each attempt is signed afresh, and a get goes on
+ * where it broke off, on the same state of the object. What fails in the end says
+ * how often it was tried (blobferry_error_attempts).
+ *
+ * LARGE OBJECTS are got in parts, all of one state of the object: the first tells
+ * how large it is, the others are asked for with its ETag. A server that tells
+ * neither ETag nor Last-Modified gives one stream. Objects larger than part_size
+ * (s3, gs: than 5 MiB at least) are put in parts, 10 000 at most, so a part may be
+ * larger. A put with a condition (az: with a content type or metadata, too) is one
+ * request: s3 up to 5 GiB, az up to 5000 MiB; above that BLOBFERRY_E_UNSUPPORTED,
+ * before any byte moves. http puts everything in one request.
+ *
+ * UPLOADS in parts that fail, are cancelled or come to their deadline are aborted,
+ * behind the completion: blobferry_service_drain waits for that, and so does
+ * blobferry_service_free, for 10 seconds at most. What a kill or a server that does
+ * not answer leaves behind the server keeps: give the bucket a rule that ends
+ * unfinished uploads. (az removes them by itself, after a week.)
+ *
+ * PROGRESS is a frame of the request's body that the connection takes (64 KiB), the
+ * whole head of the answer, and any bytes of its body. What is in the system's
+ * buffers for sending (some MiB) goes out unseen: on a link that takes longer than
+ * `stall_timeout` for it, raise that.
+ *
+ * HEADERS carry content types and metadata: printable ASCII, without blanks at the
+ * ends. Names of metadata are of a-z, 0-9, `-` and `_` (az: without `-`, not
+ * beginning with a digit). Anything else is BLOBFERRY_E_ARGUMENT at submit. An
+ * object put without a content type has the one that its server gives it. Times
+ * are in seconds; s3 and gs do not tell the time of a put.
+ *
+ * HTTP. Redirects of get and head are followed, five at most, and never from TLS to
+ * none. A folder is no object: BLOBFERRY_E_NOT_FOUND. A listing asks for a folder
+ * at a time.
+ *
  * WHAT EACH STORE CAN DO. `no` is BLOBFERRY_E_UNSUPPORTED before any byte moves.
  *
- *   capability                             memory  file
- *   BLOBFERRY_CAN_GET_RANGE                yes     yes
- *   BLOBFERRY_CAN_PUT_CREATE               yes     yes
- *   BLOBFERRY_CAN_PUT_UPDATE               yes     no
- *   BLOBFERRY_CAN_CONTENT_TYPE             yes     no
- *   BLOBFERRY_CAN_METADATA                 yes     no
- *   BLOBFERRY_CAN_LIST_ANY_DELIMITER       yes     yes
- *   BLOBFERRY_CAN_LIST_START_AFTER         yes     yes
+ *   capability                             memory  file  s3   az   gs   http
+ *   BLOBFERRY_CAN_GET_RANGE                yes     yes   yes  yes  yes  yes
+ *   BLOBFERRY_CAN_PUT_CREATE               yes     yes   yes  yes  yes  no
+ *   BLOBFERRY_CAN_PUT_UPDATE               yes     no    yes  yes  yes  no
+ *   BLOBFERRY_CAN_CONTENT_TYPE             yes     no    yes  yes  yes  no
+ *   BLOBFERRY_CAN_METADATA                 yes     no    yes  yes  yes  no
+ *   BLOBFERRY_CAN_LIST_ANY_DELIMITER       yes     yes   yes  yes  yes  yes
+ *   BLOBFERRY_CAN_LIST_START_AFTER         yes     yes   yes  yes  yes  yes
  *
  * get of the whole object, put that overwrites, head, delete and list are in
  * every store.
@@ -88,7 +182,7 @@ typedef struct blobferry_store blobferry_store_t;
  * be used with every queue of its service.
  *
  * @param service       borrowed; the store holds its own reference
- * @param url           borrowed; UTF-8, NUL-terminated, as memory://name or file:///folder
+ * @param url           borrowed; UTF-8, NUL-terminated, as s3://bucket or file:///folder
  * @param options       borrowed; `option_count` pairs; may be NULL if that is 0
  * @param option_count  elements in `options`
  * @param store_out     receives an owned store: release it with blobferry_store_free
@@ -96,17 +190,18 @@ typedef struct blobferry_store blobferry_store_t;
  *
  * @retval BLOBFERRY_OK             the store is open
  * @retval BLOBFERRY_E_ARGUMENT     a required pointer was NULL; the URL is malformed or its scheme unknown; an option
- *                                  is unknown, given twice or has a bad value; file: the path is not a folder's
+ *                                  is unknown, given twice, missing or has a bad value; file: the path is not a folder's
  * @retval BLOBFERRY_E_CLOSED       the service is closed
  * @retval BLOBFERRY_E_FORKED       the service belongs to the parent process
  * @retval BLOBFERRY_E_NOT_FOUND    file: there is no such folder, and `create` is not true
  * @retval BLOBFERRY_E_PERMISSION   file: the folder may not be opened or made
  * @retval BLOBFERRY_E_NO_SPACE     file: there was no room to make the folder
  * @retval BLOBFERRY_E_IO           file: the system failed to open the folder
- * @retval BLOBFERRY_E_UNSUPPORTED  the store is known and not in this build, or the system lacks what it needs
+ * @retval BLOBFERRY_E_UNSUPPORTED  an option is known and not in this build, or the system lacks what the store needs
  *
  * Threads: any, concurrently.
- * Blocks:  memory: never. file: while the system opens one folder.
+ * Blocks:  memory: never. file: while the system opens one folder. Over a network:
+ *          while the root certificates are read; no server is asked anything yet.
  * Since:   0.1
  * See:     blobferry_object_get, blobferry_store_free
  */
@@ -127,6 +222,24 @@ BLOBFERRY_API blobferry_status_t blobferry_store_open(blobferry_service_t *servi
  * See:     blobferry_store_open
  */
 BLOBFERRY_API uint64_t blobferry_store_capabilities(const blobferry_store_t *store);
+
+/**
+ * Read back the options in force, every default written out and secrets hidden.
+ *
+ * They are in order of their names, which are those without a vendor's prefix. The
+ * value of a secret is `(hidden)`.
+ *
+ * @param store      borrowed; NULL has no options
+ * @param count_out  receives the number of options; may be NULL
+ *
+ * @return a view (valid until blobferry_store_free); NULL where there are no options
+ *
+ * Threads: any, concurrently.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_store_open
+ */
+BLOBFERRY_API const blobferry_pair_t *blobferry_store_settings(const blobferry_store_t *store, size_t *count_out);
 
 /**
  * Free a store.

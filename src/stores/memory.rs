@@ -196,6 +196,7 @@ impl Keys for Walk {
             size: object.details.size,
             last_modified_ns: object.details.last_modified_ns,
             revision: object.details.revision.clone(),
+            is_prefix: false,
         }))
     }
 }

@@ -1,20 +1,23 @@
 //! Stores: where objects are. A URL and string options make one; here are the only names of their kinds.
 
 mod file;
+mod http;
 pub(crate) mod key;
 mod memory;
 mod options;
+pub(crate) mod remote;
 
 #[cfg(feature = "faults")]
 mod faults;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shown};
 use crate::memory::{Lent, LentMut, Loan, Revoked};
 use crate::outcome::{Details, Done};
 use crate::pool::Pool;
 use crate::service::Shared;
 use futures_util::future::BoxFuture;
 use options::Options;
+use remote::RemoteStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use url::Url;
@@ -44,7 +47,7 @@ pub(crate) enum Step<T> {
     /// On the pool.
     Pool(Box<dyn FnOnce() -> Result<T> + Send>),
     /// Wherever it waits.
-    #[cfg_attr(not(feature = "faults"), expect(dead_code, reason = "the stores so far wait for nothing"))]
+    #[cfg_attr(not(feature = "faults"), expect(dead_code, reason = "no store of this machine waits for anything"))]
     Future(BoxFuture<'static, Result<T>>),
 }
 
@@ -110,6 +113,8 @@ pub(crate) struct Found {
     pub(crate) size: u64,
     pub(crate) last_modified_ns: Option<i64>,
     pub(crate) revision: Option<String>,
+    /// It stands for all keys that begin so: the store has put them together itself.
+    pub(crate) is_prefix: bool,
 }
 
 /// A walk over keys in order of their bytes. It runs on the pool.
@@ -160,40 +165,70 @@ pub(crate) trait Backend: Send + Sync {
 #[derive(Clone)]
 pub struct Store {
     pub(crate) service: Arc<Shared>,
-    pub(crate) backend: Arc<dyn Backend>,
-    /// Bytes of a part of a large get.
+    pub(crate) reach: Reach,
+    /// Bytes of a part of a large get or put.
     pub(crate) part_size: u64,
-    /// Parts of one get moved at once.
+    /// Parts of one request moved at once.
     pub(crate) max_in_flight: u32,
+    settings: Arc<Vec<(String, String)>>,
 }
 
-/// Schemes that will be stores, and are not in this build.
-const FOREIGN: [&str; 12] =
-    ["s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss", "wasb", "wasbs", "http", "https"];
+/// Where the objects of a store are.
+#[derive(Clone)]
+pub(crate) enum Reach {
+    /// On this machine.
+    Near(Arc<dyn Backend>),
+    /// Over a network.
+    Far(Arc<RemoteStore>),
+}
 
 impl Store {
     /// Opens a store by its URL and options; everything that is wrong with them is said now.
     pub fn open(service: &Arc<Shared>, text: &str, pairs: &[(String, String)]) -> Result<Store> {
         service.check_open()?;
-        let open = || -> Result<Store> {
-            let (url, kind) = parse(text)?;
-            let mut options = Options::new(kind, pairs)?;
-            let part_size = options.size("part_size", 8 << 20)?;
-            let max_in_flight = options.count("max_in_flight", 4)?;
-            let backend: Arc<dyn Backend> = match kind {
-                "file" => Arc::new(file::FileStore::open(text, &mut options)?),
-                #[cfg(feature = "faults")]
-                "fault" => Arc::new(faults::FaultStore::new(memory::open(service, &url, text)?)),
-                _ => memory::open(service, &url, text)?,
-            };
-            Ok(Store { service: service.clone(), backend, part_size, max_in_flight })
+        let open = || match kind_of(text)? {
+            Kinds::Remote => Store::open_remote(service, text, pairs),
+            Kinds::Local(kind) => Store::open_local(service, text, kind, pairs),
         };
         open().map_err(|error| error.asked(format_args!("open store `{}`", without_secrets(text))))
     }
 
+    fn open_local(service: &Arc<Shared>, text: &str, kind: &'static str, pairs: &[(String, String)]) -> Result<Store> {
+        let url = parse_local(text, kind)?;
+        let own = if kind == "file" { &options::OF_FILE[..] } else { &[] };
+        let mut options = Options::new(kind, own, None, pairs)?;
+        let (part_size, max_in_flight) = parts(&mut options)?;
+        let backend: Arc<dyn Backend> = match kind {
+            "file" => Arc::new(file::FileStore::open(text, &mut options)?),
+            #[cfg(feature = "faults")]
+            "fault" => Arc::new(faults::FaultStore::new(memory::open(service, &url, text)?)),
+            _ => memory::open(service, &url, text)?,
+        };
+        let settings = Arc::new(options.told());
+        Ok(Store { service: service.clone(), reach: Reach::Near(backend), part_size, max_in_flight, settings })
+    }
+
+    fn open_remote(service: &Arc<Shared>, text: &str, pairs: &[(String, String)]) -> Result<Store> {
+        check_written(text)?;
+        let place = remote::Place::parse(text)?;
+        let mut options = place.options(pairs)?;
+        let (part_size, max_in_flight) = parts(&mut options)?;
+        let remote = RemoteStore::open_at(service, place, &mut options, part_size, max_in_flight)?;
+        let settings = Arc::new(options.told());
+        Ok(Store { service: service.clone(), reach: Reach::Far(remote), part_size, max_in_flight, settings })
+    }
+
+    /// The options in force, secrets hidden, in order of their names.
+    pub fn settings(&self) -> &[(String, String)] {
+        &self.settings
+    }
+
     /// The bits of [`can`].
     pub fn capabilities(&self) -> u64 {
-        self.backend.capabilities()
+        match &self.reach {
+            Reach::Near(backend) => backend.capabilities(),
+            Reach::Far(remote) => remote.capabilities(),
+        }
     }
 
     /// The service that the store is of.
@@ -204,12 +239,15 @@ impl Store {
     /// Refuses what is no key, or none that this store can hold.
     pub fn check_key(&self, key: &str) -> Result<()> {
         key::check(key)?;
-        self.backend.check_key(key)
+        match &self.reach {
+            Reach::Near(backend) => backend.check_key(key),
+            Reach::Far(remote) => remote.check_key(key),
+        }
     }
 
     /// Refuses what this store cannot do.
     pub(crate) fn needs(&self, capability: u64, what: &str) -> Result<()> {
-        if self.backend.capabilities() & capability != 0 {
+        if self.capabilities() & capability != 0 {
             return Ok(());
         }
         let message = format!("this store cannot do {what}; blobferry/store.h has the table of what each store can");
@@ -217,27 +255,44 @@ impl Store {
     }
 }
 
-/// The kinds of stores in this build, by scheme.
+/// The kinds of stores of this machine, by scheme.
 #[cfg(not(feature = "faults"))]
-const KINDS: [&str; 2] = ["memory", "file"];
+const LOCAL: [&str; 2] = ["memory", "file"];
 #[cfg(feature = "faults")]
-const KINDS: [&str; 3] = ["memory", "file", "fault"];
+const LOCAL: [&str; 3] = ["memory", "file", "fault"];
 
-fn parse(text: &str) -> Result<(Url, &'static str)> {
-    let known = || KINDS.map(|kind| format!("{kind}://")).join(" and ");
+/// Those over a network.
+const REMOTE: [&str; 10] = ["s3", "s3a", "az", "azure", "adl", "abfs", "abfss", "gs", "http", "https"];
+
+enum Kinds {
+    Local(&'static str),
+    Remote,
+}
+
+fn kind_of(text: &str) -> Result<Kinds> {
+    let all: Vec<&'static str> = LOCAL.into_iter().chain(REMOTE).collect();
+    let known = || all.iter().map(|kind| format!("{kind}://")).collect::<Vec<_>>().join(", ");
     let Some((scheme, _)) = text.split_once("://") else {
-        let message = format!("a URL of the form scheme://… is needed; this build knows {}", known());
+        let message = format!("a URL of the form scheme://… is needed; the schemes are {}", known());
         return Err(Error::argument(message));
     };
     let scheme = scheme.to_ascii_lowercase();
-    let Some(kind) = KINDS.into_iter().find(|kind| *kind == scheme) else {
-        if FOREIGN.contains(&scheme.as_str()) {
-            let message = format!("{scheme}:// is not in this build, which knows {}", known());
-            return Err(Error::new(Kind::Unsupported, message));
-        }
-        let guess = options::nearest(&scheme, &KINDS).map_or(String::new(), |near| format!("did you mean {near}://? "));
-        return Err(Error::argument(format!("unknown scheme `{scheme}`; {guess}this build knows {}", known())));
-    };
+    if REMOTE.contains(&scheme.as_str()) {
+        return Ok(Kinds::Remote);
+    }
+    if let Some(kind) = LOCAL.into_iter().find(|kind| *kind == scheme) {
+        return Ok(Kinds::Local(kind));
+    }
+    let guess = options::nearest(&scheme, &all).map_or(String::new(), |near| format!("did you mean {near}://? "));
+    Err(Error::argument(format!("unknown scheme `{}`; {guess}the schemes are {}", shown(&scheme), known())))
+}
+
+/// The options that say how large objects are moved.
+fn parts(options: &mut Options) -> Result<(u64, u32)> {
+    Ok((options.size("part_size", 8 << 20)?, options.count("max_in_flight", 1, 4)?))
+}
+
+fn parse_local(text: &str, kind: &str) -> Result<Url> {
     check_written(text)?;
     let url = Url::parse(text).map_err(|error| Error::argument(format!("the URL is malformed: {error}")))?;
     let superfluous = [
@@ -251,7 +306,7 @@ fn parse(text: &str) -> Result<(Url, &'static str)> {
             return Err(Error::argument(format!("a {kind}:// URL has no place for {what}; options are given apart")));
         }
     }
-    Ok((url, kind))
+    Ok(url)
 }
 
 /// Refuses what a parser of URLs would quietly change or drop: the store opened is the one that was written.

@@ -1,17 +1,18 @@
 //! An object, or a range of it, into one lent buffer.
 
+use super::far;
 use super::plan::{self, Span};
 use crate::error::Result;
 use crate::memory::{CHUNK, LentMut};
 use crate::outcome::Done;
 use crate::request::Work;
-use crate::stores::{Blob, Step, Store, can};
+use crate::stores::{Blob, Reach, Step, Store, can};
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
 /// More parts of one get are never moved at once, whatever is asked for.
-const MOST_IN_FLIGHT: u32 = 256;
+pub(super) const MOST_IN_FLIGHT: u32 = 256;
 
 /// Which bytes to get, and how.
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +41,14 @@ pub fn get(store: &Store, key: Arc<str>, buffer: LentMut, mut options: GetOption
         options.max_in_flight = store.max_in_flight;
     }
     options.max_in_flight = options.max_in_flight.min(MOST_IN_FLIGHT);
-    let store = store.clone();
-    Ok(Box::pin(async move {
-        let pool = &store.service.pool;
-        let opened = match store.backend.open(&key) {
+    let backend = match &store.reach {
+        Reach::Near(backend) => backend.clone(),
+        Reach::Far(remote) => return Ok(far::get(&store.service, remote, key, buffer, options)),
+    };
+    let service = store.service.clone();
+    Ok(Work::new(async move {
+        let pool = &service.pool;
+        let opened = match backend.open(&key) {
             // What opens on the pool reads a small object there as well, in the same visit.
             Step::Pool(open) => {
                 let read = move || Get::begin(open()?, buffer, options)?.read_if_at_most(options.part_size);

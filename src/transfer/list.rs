@@ -3,8 +3,10 @@
 use crate::error::{Error, Result};
 use crate::outcome::Done;
 use crate::request::Work;
-use crate::stores::{Found, Keys, Stop, Store, can, key};
+use crate::stores::remote::Pages;
+use crate::stores::{Found, Keys, Reach, Stop, Store, can};
 use crate::sync::lock;
+use crate::trace::Trace;
 use std::sync::{Arc, Mutex};
 
 /// Which keys to list, and how.
@@ -81,14 +83,13 @@ impl List {
     pub fn next(&self) -> Result<Work> {
         let under_way = UnderWay::begin(&self.state)?;
         let (store, options) = (self.store.clone(), self.options.clone());
-        Ok(Box::pin(async move {
-            let mut cursor = match under_way.take_cursor() {
+        let trace = Trace::new();
+        Ok(Work::traced(trace.clone(), async move {
+            let cursor = match under_way.take_cursor() {
                 Ok(cursor) => cursor,
                 Err(after) => Cursor::open(&store, &options, after).await?,
             };
-            let stop = under_way.stop.clone();
-            let job = move || cursor.page(&options, &stop).map(|page| (page, cursor));
-            let (page, cursor) = store.service.pool.run(job).await?;
+            let (page, cursor) = cursor.turn(&store, &options, &under_way.stop, &trace).await?;
             let done = Done { result: page.len() as u64, is_last_page: cursor.is_at_end(), ..Done::default() };
             under_way.finish(page, cursor);
             Ok(done)
@@ -141,65 +142,134 @@ impl Drop for UnderWay {
     }
 }
 
+/// Where the keys come from.
+enum Source {
+    /// A walk that blocks, on the pool.
+    Near(Box<dyn Keys>),
+    /// Pages of a server.
+    Far(Pages),
+}
+
 /// A store's walk, looked at one entry ahead, with keys put into groups.
 struct Cursor {
     store: Store,
-    keys: Box<dyn Keys>,
+    source: Source,
     /// The group that was given last: its keys are passed over.
     group: Option<Vec<u8>>,
     after: Vec<u8>,
-    /// The entry behind those given, or what has failed there.
-    ahead: Result<Option<Entry>>,
-    /// Whether `ahead` has been looked for.
-    has_looked: bool,
+    /// What has been found and not given.
+    page: Vec<Entry>,
+    /// The entry behind those of the page, or what has failed there; none: it has not been looked for.
+    ahead: Option<Result<Option<Entry>>>,
+}
+
+/// What a look for an entry comes to.
+enum Look {
+    Entry(Entry),
+    End,
+    /// More has to be fetched first.
+    Dry,
 }
 
 impl Cursor {
     async fn open(store: &Store, options: &ListOptions, after: Vec<u8>) -> Result<Cursor> {
-        let keys = store.backend.keys(options.prefix.as_bytes(), &after).run(&store.service.pool).await?;
-        Ok(Cursor { store: store.clone(), keys, group: None, after, ahead: Ok(None), has_looked: false })
+        let source = match &store.reach {
+            Reach::Near(backend) => {
+                Source::Near(backend.keys(options.prefix.as_bytes(), &after).run(&store.service.pool).await?)
+            }
+            Reach::Far(remote) => Source::Far(Pages::new(remote, &options.prefix, &options.delimiter, &after)),
+        };
+        Ok(Cursor { store: store.clone(), source, group: None, after, page: Vec::new(), ahead: None })
     }
 
     /// The entries of one page. A failure behind some entries is kept for the next page.
-    fn page(&mut self, options: &ListOptions, stop: &Stop) -> Result<Vec<Entry>> {
-        let mut page = Vec::new();
-        if self.has_looked {
-            let Some(entry) = std::mem::replace(&mut self.ahead, Ok(None))? else { return Ok(page) };
-            page.push(entry);
-        }
-        self.has_looked = true;
+    async fn turn(
+        mut self,
+        store: &Store,
+        options: &Arc<ListOptions>,
+        stop: &Stop,
+        trace: &Arc<Trace>,
+    ) -> Result<(Vec<Entry>, Cursor)> {
         loop {
-            self.ahead = self.next_entry(options, stop);
-            if page.len() >= options.page_size || !matches!(self.ahead, Ok(Some(_))) {
+            let (options, stop) = (options.clone(), stop.clone());
+            let is_full = match &mut self.source {
+                Source::Far(_) => self.fill(&options, &stop),
+                Source::Near(_) => {
+                    let job = move || {
+                        let is_full = self.fill(&options, &stop);
+                        Ok((is_full, self))
+                    };
+                    let (is_full, cursor) = store.service.pool.run(job).await?;
+                    self = cursor;
+                    is_full
+                }
+            };
+            if is_full {
                 break;
             }
-            page.extend(std::mem::replace(&mut self.ahead, Ok(None))?);
+            if let Source::Far(pages) = &mut self.source
+                && let Err(error) = pages.fetch(trace).await
+            {
+                self.ahead = Some(Err(error));
+                break;
+            }
         }
-        if page.is_empty() && self.ahead.is_err() {
-            std::mem::replace(&mut self.ahead, Ok(None))?;
+        if self.page.is_empty() && matches!(self.ahead, Some(Err(_))) {
+            self.ahead.take().transpose()?;
         }
-        Ok(page)
+        Ok((std::mem::take(&mut self.page), self))
+    }
+
+    /// Puts entries into the page, until it is full and the one behind it is known. False: more has to be fetched.
+    fn fill(&mut self, options: &ListOptions, stop: &Stop) -> bool {
+        loop {
+            let is_full = self.page.len() >= options.page_size;
+            match self.ahead.take() {
+                Some(Ok(Some(entry))) if !is_full => self.page.push(entry),
+                None => match self.look(options, stop) {
+                    Ok(Look::Dry) => return false,
+                    Ok(Look::Entry(entry)) => self.ahead = Some(Ok(Some(entry))),
+                    Ok(Look::End) => self.ahead = Some(Ok(None)),
+                    Err(error) => self.ahead = Some(Err(error)),
+                },
+                known => {
+                    self.ahead = known;
+                    return true;
+                }
+            }
+        }
     }
 
     fn is_at_end(&self) -> bool {
-        matches!(self.ahead, Ok(None))
+        matches!(self.ahead, Some(Ok(None)))
     }
 
-    fn next_entry(&mut self, options: &ListOptions, stop: &Stop) -> Result<Option<Entry>> {
-        while let Some(found) = self.keys.next(self.group.as_deref(), stop)? {
+    fn look(&mut self, options: &ListOptions, stop: &Stop) -> Result<Look> {
+        loop {
+            let skip = self.group.as_deref();
+            let found = match &mut self.source {
+                Source::Near(keys) => match keys.next(skip, stop)? {
+                    Some(found) => found,
+                    None => return Ok(Look::End),
+                },
+                Source::Far(pages) => match pages.next(skip) {
+                    Some(found) => found,
+                    None if pages.is_over() => return Ok(Look::End),
+                    None => return Ok(Look::Dry),
+                },
+            };
             stop.check()?;
-            let Some(group) = group_of(&found.key, options) else { return Ok(Some(self.entry(found))) };
+            let group = if found.is_prefix { Some(&found.key[..]) } else { group_of(&found.key, options) };
+            let Some(group) = group else { return Ok(Look::Entry(self.entry(found))) };
             self.group = Some(group.to_vec());
             if *group > *self.after {
-                return Ok(Some(prefix_entry(group)));
+                return Ok(Look::Entry(prefix_entry(group)));
             }
         }
-        Ok(None)
     }
 
     fn entry(&self, found: Found) -> Entry {
-        let is_key = std::str::from_utf8(&found.key)
-            .is_ok_and(|text| key::check(text).is_ok() && self.store.backend.check_key(text).is_ok());
+        let is_key = std::str::from_utf8(&found.key).is_ok_and(|text| self.store.check_key(text).is_ok());
         Entry {
             key: found.key,
             size: found.size,

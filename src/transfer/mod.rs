@@ -1,5 +1,6 @@
 //! Bytes between objects and memory: each verb makes the work of one request.
 
+mod far;
 mod get;
 mod list;
 mod plan;
@@ -11,27 +12,42 @@ pub use put::put;
 
 use crate::error::Result;
 use crate::memory::Loan;
-use crate::outcome::{Done, Outcome};
+use crate::outcome::{Details, Done, Outcome};
 use crate::request::Work;
-use crate::stores::Store;
+use crate::stores::{Reach, Store};
+use crate::trace::Trace;
 use std::sync::Arc;
 
 /// Tells an object's size, and its details if they are wanted.
 pub fn head(store: &Store, key: Arc<str>, wants_details: bool) -> Work {
-    let store = store.clone();
-    Box::pin(async move {
-        let details = store.backend.head(&key).run(&store.service.pool).await?;
-        Ok(Done::new(details.size, details, wants_details))
-    })
+    let done = move |details: Details| Done::new(details.size, details, wants_details);
+    match store.reach.clone() {
+        Reach::Near(backend) => {
+            let service = store.service.clone();
+            Work::new(async move { Ok(done(backend.head(&key).run(&service.pool).await?)) })
+        }
+        Reach::Far(remote) => {
+            let trace = Trace::new();
+            Work::traced(trace.clone(), async move { Ok(done(remote.head(&key, &trace).await?)) })
+        }
+    }
 }
 
 /// Deletes an object. The loan is on no memory: it makes a cancelled delete one that has not taken effect.
 pub fn delete(store: &Store, key: Arc<str>, loan: Loan) -> Work {
-    let store = store.clone();
-    Box::pin(async move {
-        let ended = store.backend.delete(&key, loan.clone()).run(&store.service.pool).await;
-        verdict(&loan, ended)
-    })
+    match store.reach.clone() {
+        Reach::Near(backend) => {
+            let service = store.service.clone();
+            Work::new(async move {
+                let ended = backend.delete(&key, loan.clone()).run(&service.pool).await;
+                verdict(&loan, ended)
+            })
+        }
+        Reach::Far(remote) => {
+            let trace = Trace::new();
+            Work::traced(trace.clone(), async move { far::verdict(&trace, remote.delete(&key, &trace).await) })
+        }
+    }
 }
 
 /// The outcome of what was to be committed.

@@ -1,10 +1,11 @@
 //! One lent buffer into an object.
 
-use super::verdict;
+use super::{far, verdict};
 use crate::error::Result;
 use crate::memory::Lent;
 use crate::request::Work;
-use crate::stores::{PutMode, PutOptions, Store, can};
+use crate::stores::{PutMode, PutOptions, Reach, Store, can};
+use crate::trace::Trace;
 use std::sync::Arc;
 
 /// Writes an object. What the store cannot do is refused here, before any byte moves.
@@ -20,11 +21,21 @@ pub fn put(store: &Store, key: Arc<str>, source: Lent, options: PutOptions) -> R
     if !options.metadata.is_empty() {
         store.needs(can::METADATA, "a put with user metadata")?;
     }
-    let store = store.clone();
-    Ok(Box::pin(async move {
-        let _held = store.service.hold_bytes(store.backend.put_holds(source.size() as u64)).await;
-        let loan = source.loan().clone();
-        let ended = store.backend.put(&key, source, options).run(&store.service.pool).await;
-        verdict(&loan, ended)
-    }))
+    let service = store.service.clone();
+    match store.reach.clone() {
+        Reach::Near(backend) => Ok(Work::new(async move {
+            let _held = service.hold_bytes(backend.put_holds(source.size() as u64)).await;
+            let loan = source.loan().clone();
+            let ended = backend.put(&key, source, options).run(&service.pool).await;
+            verdict(&loan, ended)
+        })),
+        Reach::Far(remote) => {
+            remote.check_put(source.size() as u64, &options)?;
+            let trace = Trace::new();
+            Ok(Work::traced(trace.clone(), async move {
+                let _held = service.hold_bytes(remote.put_holds(source.size() as u64)).await;
+                far::verdict(&trace, remote.put(&key, source, options, &trace).await)
+            }))
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::boundary;
 use crate::cast::{self, Struct};
 use blobferry_core::error::{Kind, Result};
 use blobferry_core::service::{self, Counts};
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::mem::size_of;
 
 pub type blobferry_status_t = i32;
@@ -119,4 +119,33 @@ pub unsafe extern "C" fn blobferry_live_counts(counts_out: *mut blobferry_live_c
         // SAFETY: the header's contract.
         unsafe { cast::write_struct(counts, counts_out, "counts_out") }
     })
+}
+
+/// Pairs that a handle owns and gives a view of.
+pub(crate) struct Pairs {
+    pairs: Vec<blobferry_pair_t>,
+    /// What `pairs` points to.
+    _texts: Vec<(CString, CString)>,
+}
+
+impl Pairs {
+    pub(crate) fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Pairs {
+        let texts: Vec<_> = pairs.into_iter().map(|(key, value)| (cast::c_text(key), cast::c_text(value))).collect();
+        let view = |(key, value): &(CString, CString)| blobferry_pair_t { key: key.as_ptr(), value: value.as_ptr() };
+        Pairs { pairs: texts.iter().map(view).collect(), _texts: texts }
+    }
+
+    /// The pairs as the caller sees them; NULL where there are none.
+    ///
+    /// # Safety
+    ///
+    /// `count_out` is NULL or writable.
+    pub(crate) unsafe fn view(pairs: Option<&Pairs>, count_out: *mut usize) -> *const blobferry_pair_t {
+        let pairs = pairs.map_or(&[][..], |pairs| &pairs.pairs);
+        // SAFETY: as above.
+        if let Some(count_out) = unsafe { count_out.as_mut() } {
+            *count_out = pairs.len();
+        }
+        if pairs.is_empty() { std::ptr::null() } else { pairs.as_ptr() }
+    }
 }

@@ -1,6 +1,6 @@
 //! details.h: what is known of an object.
 
-use crate::base::blobferry_pair_t;
+use crate::base::{Pairs, blobferry_pair_t};
 use crate::cast;
 use blobferry_core::outcome::Details;
 use std::ffi::{CString, c_char};
@@ -13,25 +13,17 @@ pub struct blobferry_details_t {
     last_modified_ns: i64,
     revision: Option<CString>,
     content_type: Option<CString>,
-    metadata: Vec<blobferry_pair_t>,
-    /// What `metadata` points to.
-    _texts: Vec<(CString, CString)>,
+    metadata: Pairs,
 }
 
 /// Gives details out.
 pub(crate) fn new_details(details: Details) -> *mut blobferry_details_t {
-    let texts: Vec<_> =
-        details.metadata.into_iter().map(|(key, value)| (cast::c_text(key), cast::c_text(value))).collect();
     cast::give(blobferry_details_t {
         size: details.size,
         last_modified_ns: details.last_modified_ns.unwrap_or(BLOBFERRY_TIME_UNKNOWN),
         revision: details.revision.map(cast::c_text),
         content_type: details.content_type.map(cast::c_text),
-        metadata: texts
-            .iter()
-            .map(|(key, value)| blobferry_pair_t { key: key.as_ptr(), value: value.as_ptr() })
-            .collect(),
-        _texts: texts,
+        metadata: Pairs::new(details.metadata),
     })
 }
 
@@ -65,12 +57,7 @@ pub unsafe extern "C" fn blobferry_details_metadata(
     count_out: *mut usize,
 ) -> *const blobferry_pair_t {
     // SAFETY: the header's contract.
-    let metadata = unsafe { details.as_ref() }.map_or(&[][..], |details| &details.metadata);
-    // SAFETY: the header's contract.
-    if let Some(count_out) = unsafe { count_out.as_mut() } {
-        *count_out = metadata.len();
-    }
-    if metadata.is_empty() { std::ptr::null() } else { metadata.as_ptr() }
+    unsafe { Pairs::view(details.as_ref().map(|details| &details.metadata), count_out) }
 }
 
 #[unsafe(no_mangle)]

@@ -9,13 +9,15 @@ pub struct blobferry_error_t {
     error: Box<Error>,
     message: CString,
     request_id: Option<CString>,
+    server_code: Option<CString>,
 }
 
 /// Gives an error out.
 pub(crate) fn new_error(error: Box<Error>) -> *mut blobferry_error_t {
     let message = cast::c_text(one_line(&error.message));
     let request_id = error.request_id.as_deref().map(cast::c_text);
-    cast::give(blobferry_error_t { error, message, request_id })
+    let server_code = error.server_code.as_deref().map(cast::c_text);
+    cast::give(blobferry_error_t { error, message, request_id, server_code })
 }
 
 /// A message with the control characters escaped that a key, a file name or a server may have brought into it.
@@ -50,6 +52,13 @@ pub unsafe extern "C" fn blobferry_error_request_id(error: *const blobferry_erro
     // SAFETY: the header's contract.
     let request_id = unsafe { error.as_ref() }.and_then(|error| error.request_id.as_ref());
     request_id.map_or(std::ptr::null(), |request_id| request_id.as_ptr())
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_error_server_code(error: *const blobferry_error_t) -> *const c_char {
+    // SAFETY: the header's contract.
+    let server_code = unsafe { error.as_ref() }.and_then(|error| error.server_code.as_ref());
+    server_code.map_or(std::ptr::null(), |server_code| server_code.as_ptr())
 }
 
 #[unsafe(no_mangle)]

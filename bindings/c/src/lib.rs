@@ -11,6 +11,7 @@ mod cast;
 mod cq;
 mod details;
 mod error;
+mod hidden;
 mod list;
 mod object;
 mod service;

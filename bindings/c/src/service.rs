@@ -50,6 +50,7 @@ pub struct blobferry_service_usage_t {
     pub requests_running: u64,
     pub requests_in_flight: u64,
     pub bytes_in_flight: u64,
+    pub uploads_aborting: u64,
 }
 
 // SAFETY: integers behind the size.
@@ -61,6 +62,7 @@ unsafe impl Struct for blobferry_service_usage_t {
         requests_running: 0,
         requests_in_flight: 0,
         bytes_in_flight: 0,
+        uploads_aborting: 0,
     };
     const FIRST_SIZE: usize = 48;
 }
@@ -141,6 +143,7 @@ pub unsafe extern "C" fn blobferry_service_usage(
             requests_running: usage.requests_running,
             requests_in_flight: usage.requests_in_flight,
             bytes_in_flight: usage.bytes_in_flight,
+            uploads_aborting: usage.uploads_aborting,
             ..blobferry_service_usage_t::DEFAULT
         };
         // SAFETY: the header's contract.

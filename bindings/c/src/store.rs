@@ -1,6 +1,6 @@
 //! store.h: where objects are.
 
-use crate::base::{blobferry_pair_t, blobferry_status_t, pairs};
+use crate::base::{Pairs, blobferry_pair_t, blobferry_status_t, pairs};
 use crate::boundary;
 use crate::cast;
 use crate::error::blobferry_error_t;
@@ -10,6 +10,7 @@ use std::ffi::c_char;
 
 pub struct blobferry_store_t {
     pub(crate) store: Store,
+    settings: Pairs,
 }
 
 #[unsafe(no_mangle)]
@@ -34,7 +35,8 @@ pub unsafe extern "C" fn blobferry_store_open(
         let shared = service.service.shared();
         shared.check_process()?;
         let store = Store::open(shared, url, &options)?;
-        *store_out = cast::give(blobferry_store_t { store });
+        let settings = Pairs::new(store.settings().iter().cloned());
+        *store_out = cast::give(blobferry_store_t { store, settings });
         Ok(())
     })
 }
@@ -43,6 +45,15 @@ pub unsafe extern "C" fn blobferry_store_open(
 pub unsafe extern "C" fn blobferry_store_capabilities(store: *const blobferry_store_t) -> u64 {
     // SAFETY: the header's contract.
     unsafe { store.as_ref() }.map_or(0, |store| store.store.capabilities())
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_store_settings(
+    store: *const blobferry_store_t,
+    count_out: *mut usize,
+) -> *const blobferry_pair_t {
+    // SAFETY: the header's contract.
+    unsafe { Pairs::view(store.as_ref().map(|store| &store.settings), count_out) }
 }
 
 #[unsafe(no_mangle)]

@@ -31,7 +31,7 @@ pub(super) struct FileStore {
 
 impl FileStore {
     /// The path is taken from the URL as it was written, as a parsed one can differ (`C|` would become `C:`).
-    pub(super) fn open(url: &str, options: &mut Options<'_>) -> Result<FileStore> {
+    pub(super) fn open(url: &str, options: &mut Options) -> Result<FileStore> {
         let written = url.split_once("://").map_or("", |(_, rest)| rest.strip_prefix("localhost").unwrap_or(rest));
         if !written.starts_with('/') {
             let message = "a file:// URL has three slashes and an absolute path, as file:///var/data";

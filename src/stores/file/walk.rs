@@ -166,6 +166,7 @@ impl Walk {
                 size: stat.st_size as u64,
                 last_modified_ns: modified_ns(&stat),
                 revision: Some(revision(&stat)),
+                is_prefix: false,
             })),
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(None),
             Err(errno) => Err(unlisted(errno, &path)),

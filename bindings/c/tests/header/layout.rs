@@ -50,7 +50,8 @@ fn layouts() -> Vec<Layout> {
             reserved
         }
         service::blobferry_service_usage_t {
-            struct_size, credits_reserved, credits_used, requests_running, requests_in_flight, bytes_in_flight
+            struct_size, credits_reserved, credits_used, requests_running, requests_in_flight, bytes_in_flight,
+            uploads_aborting
         }
     }
 }

@@ -15,11 +15,13 @@ fn table(text: &str, head: &str) -> Vec<Vec<String>> {
     rows.map(|line| line.split_whitespace().map(str::to_string).collect()).collect()
 }
 
-/// How this test opens a store that a column of the tables is about.
+/// How this test opens a store that a column of the tables is about, with the options that it cannot do without.
 fn url(store: &str) -> String {
     match store {
         "memory" => "memory://header".to_string(),
         "file" => format!("file://{}", c::folder("store", &Headers { files: Vec::new() }).display()),
+        "s3" | "az" | "gs" => format!("{store}://bucket"),
+        "http" => "https://127.0.0.1:1/".to_string(),
         _ => panic!("a table of store.h names the store {store}: say here how to open one"),
     }
 }
@@ -37,12 +39,39 @@ fn number(headers: &Headers, constant: &str) -> i64 {
     value.trim_matches(['(', ')', 'u']).parse().unwrap_or_else(|_| panic!("{constant} is {value}"))
 }
 
+/// The names of a vendor's options, as the paragraph of store.h lists them.
+fn vendor_options(headers: &Headers, store: &str) -> BTreeSet<String> {
+    let text = headers.file("blobferry/store.h");
+    let lines = text.lines().map(|line| line.trim_start_matches([' ', '*']).trim());
+    let heads = ["s3: ", "az: ", "gs: "];
+    let own = format!("{store}: ");
+    let lines = lines.skip_while(|line| !line.starts_with(&own)).enumerate();
+    let own_lines = lines.take_while(|(index, line)| {
+        !line.is_empty() && (*index == 0 || !heads.iter().any(|head| line.starts_with(head)))
+    });
+    let listed: String = own_lines.map(|(_, line)| format!("{} ", line.strip_prefix(&own).unwrap_or(line))).collect();
+    listed.split(',').filter_map(|option| option.split_whitespace().next()).map(str::to_string).collect()
+}
+
 const PROGRAM: &str = r#"
+/* What a store over a network cannot be opened without. */
+static const blobferry_pair_t needed[] = {{"credentials", "anonymous"}, {"account_name", "account"}};
+
+static size_t needs(const char *name) {
+  if (strcmp(name, "az") == 0) return 2;
+  return strcmp(name, "s3") == 0 || strcmp(name, "gs") == 0 ? 1 : 0;
+}
+
 static void ask_options(blobferry_service_t *service, const char *name, const char *url) {
   for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
     blobferry_store_t *store = NULL;
     blobferry_error_t *error = NULL;
-    blobferry_status_t status = blobferry_store_open(service, url, &options[i], 1, &store, &error);
+    blobferry_pair_t   given[3];
+    size_t             count = 0;
+    for (size_t n = 0; n < needs(name); n++)
+      if (strcmp(needed[n].key, options[i].key) != 0) given[count++] = needed[n];
+    given[count++] = options[i];
+    blobferry_status_t status = blobferry_store_open(service, url, given, count, &store, &error);
     printf("option %s %s=%s: %s %s\n", name, options[i].key, options[i].value, blobferry_status_name(status),
            blobferry_error_message(error));
     blobferry_error_free(error);
@@ -58,7 +87,8 @@ int main(void) {
   for (int status = -300; status <= 100; status++) printf("status %d: %s\n", status, blobferry_status_name(status));
   for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
     blobferry_store_t *store = NULL;
-    if (blobferry_store_open(service, stores[i].value, NULL, 0, &store, NULL) != BLOBFERRY_OK) return 2;
+    size_t             count = needs(stores[i].key);
+    if (blobferry_store_open(service, stores[i].value, needed, count, &store, NULL) != BLOBFERRY_OK) return 2;
     printf("capabilities %s: %llu\n", stores[i].key, (unsigned long long)blobferry_store_capabilities(store));
     blobferry_store_free(store);
     ask_options(service, stores[i].key, stores[i].value);
@@ -80,7 +110,7 @@ fn answers() -> &'static BTreeMap<String, String> {
         let headers = Headers::read();
         let stores = capability_table(&headers)[0][1..].to_vec();
         let options = option_table(&headers)[1..].to_vec();
-        let mut code = "#include <blobferry.h>\n#include <stdio.h>\n\n".to_string();
+        let mut code = "#include <blobferry.h>\n#include <stdio.h>\n#include <string.h>\n\n".to_string();
         code += &pairs("stores", stores.into_iter().map(|store| (store.clone(), url(&store))));
         // Each option as it is, then misspelt.
         let spelt = options.iter().map(|row| (row[0].clone(), row[1].clone()));
@@ -146,7 +176,7 @@ fn bits_of_the_library() -> BTreeMap<String, i64> {
 fn each_store_can_do_what_its_column_says() {
     let headers = Headers::read();
     assert_eq!(bits_of_the_table(&headers), bits_of_the_library());
-    let row = "BLOBFERRY_CAN_PUT_UPDATE               yes     no";
+    let row = "BLOBFERRY_CAN_PUT_UPDATE               yes     no ";
     let wrong = headers.edited(row, "BLOBFERRY_CAN_PUT_UPDATE               yes     yes");
     assert_ne!(bits_of_the_table(&wrong), bits_of_the_library());
 }
@@ -156,18 +186,24 @@ fn option_problems(headers: &Headers) -> String {
     let rows = option_table(headers);
     let mut problems = String::new();
     for store in bits_of_the_library().keys() {
-        let is_of_store = |row: &&Vec<String>| row[2] == "all" || row[2] == *store;
-        let known: BTreeSet<&str> = rows[1..].iter().filter(is_of_store).map(|row| row[0].as_str()).collect();
+        let is_net = ["s3", "az", "gs", "http"].contains(&store.as_str());
+        let is_of_store = |row: &&Vec<String>| row[2] == "all" || row[2] == *store || (row[2] == "net" && is_net);
+        let of_rows: BTreeSet<&str> = rows[1..].iter().filter(is_of_store).map(|row| row[0].as_str()).collect();
+        let of_vendor = vendor_options(headers, store);
+        let known: BTreeSet<&str> = of_rows.iter().copied().chain(of_vendor.iter().map(String::as_str)).collect();
         for row in &rows[1..] {
             let (option, default) = (&row[0], &row[1]);
+            let is_known = of_rows.contains(option.as_str());
             let answer = &answers()[&format!("option {store} {option}={default}")];
-            if answer.starts_with("BLOBFERRY_OK ") != known.contains(option.as_str()) {
+            // A row without a default says what is known, not what is good.
+            let is_good = answer.starts_with("BLOBFERRY_OK ") || (default == "-" && is_known);
+            if is_good != is_known || answer.contains("unknown option") == is_known {
                 writeln!(problems, "{store}, {option}={default}: {answer}").expect("text");
             }
             // A misspelt one is refused with the nearest, and with all that the store knows.
             let answer = &answers()[&format!("option {store} {option}x={default}")];
             let all: BTreeSet<&str> = words(answer.split_once(" knows ").unwrap_or_default().1).collect();
-            let is_named = !known.contains(option.as_str()) || answer.contains(&format!("`{option}`"));
+            let is_named = !is_known || answer.contains(&format!("`{option}`"));
             if !answer.starts_with("BLOBFERRY_E_ARGUMENT ") || !is_named || all != known {
                 writeln!(problems, "{store}, {option}x={default}: {answer}").expect("text");
             }
@@ -180,7 +216,11 @@ fn option_problems(headers: &Headers) -> String {
 fn each_store_takes_the_options_of_its_rows() {
     let headers = Headers::read();
     assert!(option_table(&headers).len() > 4, "found only {:?}", option_table(&headers));
+    assert!(vendor_options(&headers, "s3").contains("region"), "{:?}", vendor_options(&headers, "s3"));
     assert_eq!(option_problems(&headers), "");
-    let wrong = headers.edited("create           false    file ", "create           false    all  ");
+    let row = "create                       false    file";
+    let wrong = headers.edited(row, "create                       false    all ");
     assert!(option_problems(&wrong).contains("memory, create=false"), "{}", option_problems(&wrong));
+    let wrong = headers.edited("service_account (a file)", "service_acount (a file)");
+    assert!(option_problems(&wrong).contains("gs, "), "{}", option_problems(&wrong));
 }

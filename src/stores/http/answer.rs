@@ -1,0 +1,74 @@
+//! A server's answer, its body as it comes.
+
+use super::failure;
+use crate::error::{Error, Kind, Result};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// An answer whose body has not been read to its end. Dropped before that, its connection is closed, not used again.
+#[derive(Debug)]
+pub(in crate::stores) struct Answer {
+    pub(in crate::stores) status: StatusCode,
+    pub(in crate::stores) headers: HeaderMap,
+    body: reqwest::Body,
+    stall_timeout: Duration,
+    _connection: Option<OwnedSemaphorePermit>,
+}
+
+impl Answer {
+    pub(super) fn new(
+        response: reqwest::Response,
+        stall_timeout: Duration,
+        connection: Option<OwnedSemaphorePermit>,
+    ) -> Answer {
+        let (head, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+        Answer { status: head.status, headers: head.headers, body, stall_timeout, _connection: connection }
+    }
+
+    /// The next bytes of the body; none at its end, which is where the server said that it would be.
+    pub(in crate::stores) async fn bytes(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let frame = tokio::time::timeout(self.stall_timeout, self.body.frame())
+                .await
+                .map_err(|_| failure::stalled(self.stall_timeout, "stopped in the middle of its answer"))?;
+            match frame {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(failure::of_body(&error)),
+                Some(Ok(frame)) => {
+                    // Trailers say nothing that is wanted.
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+    }
+
+    /// All of the body, if it has at most `most` bytes.
+    pub(in crate::stores) async fn collect(mut self, most: usize) -> Result<Bytes> {
+        let mut collected = Vec::new();
+        while let Some(bytes) = self.bytes().await? {
+            if collected.len() + bytes.len() > most {
+                let message =
+                    format!("the server's answer has more than the {most} bytes that such an answer may have");
+                return Err(Error { retryable: false, ..Error::new(Kind::Server, message) });
+            }
+            collected.extend_from_slice(&bytes);
+        }
+        Ok(collected.into())
+    }
+
+    /// The first bytes of the body, `most` of them at most, as far as they come.
+    pub(in crate::stores) async fn beginning(mut self, most: usize) -> Vec<u8> {
+        let mut collected = Vec::new();
+        while collected.len() < most
+            && let Ok(Some(bytes)) = self.bytes().await
+        {
+            collected.extend_from_slice(&bytes[..bytes.len().min(most - collected.len())]);
+        }
+        collected
+    }
+}

@@ -1,0 +1,110 @@
+//! Which request the HTTP service serves, and what it has learnt: kept for the task that polls the crate, as the
+//! crate itself hands nothing through.
+
+use super::answer::Answer;
+use super::upload::Upload;
+use crate::error::{Error, Kind, Result};
+use crate::sync::lock;
+use crate::trace::Trace;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+tokio::task_local! {
+    static SCOPE: Arc<Scope>;
+}
+
+/// One call of the crate.
+pub(in crate::stores) struct Scope {
+    /// What is sent in place of the crate's payload.
+    pub(super) upload: Option<Upload>,
+    /// The crate is shown status and headers of the answer: where it does something with them.
+    pub(super) shows_head: bool,
+    /// Told once a change has been sent whole, if the call makes one.
+    doubt: Option<Arc<Trace>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    answer: Option<Result<Answer>>,
+    /// Why there are no credentials.
+    credentials: Option<Error>,
+}
+
+impl Scope {
+    /// A call that changes nothing.
+    pub(in crate::stores) fn reading() -> Scope {
+        Scope { upload: None, shows_head: false, doubt: None, seen: Mutex::default() }
+    }
+
+    /// A call that may take effect.
+    pub(in crate::stores) fn changing(trace: &Arc<Trace>) -> Scope {
+        Scope { doubt: Some(trace.clone()), ..Scope::reading() }
+    }
+
+    /// Sends this.
+    pub(in crate::stores) fn upload(self, upload: Upload) -> Scope {
+        Scope { upload: Some(upload), ..self }
+    }
+
+    /// Shows the crate the head of the answer.
+    pub(in crate::stores) fn showing_head(self) -> Scope {
+        Scope { shows_head: true, ..self }
+    }
+
+    pub(super) fn current() -> Option<Arc<Scope>> {
+        SCOPE.try_with(Arc::clone).ok()
+    }
+
+    /// The digest of what is sent in place of the payload.
+    pub(super) fn digest() -> Option<[u8; 32]> {
+        SCOPE.try_with(|scope| scope.upload.as_ref().and_then(|upload| upload.digest)).ok().flatten()
+    }
+
+    pub(super) fn doubt(&self) -> Option<&Arc<Trace>> {
+        self.doubt.as_ref()
+    }
+
+    /// The whole of a request has been sent.
+    pub(super) fn sent(&self) {
+        if let Some(trace) = &self.doubt {
+            trace.sent();
+        }
+    }
+
+    pub(super) fn keep(&self, answer: Result<Answer>) {
+        lock(&self.seen).answer = Some(answer);
+    }
+
+    pub(super) fn keep_credentials(&self, error: Error) {
+        lock(&self.seen).credentials = Some(error);
+    }
+
+    /// Makes the call. Gives the last answer, and what the crate made of it.
+    pub(in crate::stores) async fn run<T>(
+        self,
+        call: impl Future<Output = object_store::Result<T>>,
+    ) -> (Result<Answer>, object_store::Result<T>) {
+        let scope = Arc::new(self);
+        let outcome = SCOPE.scope(scope.clone(), call).await;
+        let seen = std::mem::take(&mut *lock(&scope.seen));
+        let answer = match (seen.answer, seen.credentials, &outcome) {
+            (Some(answer), _, _) => answer,
+            (None, Some(error), _) => Err(error),
+            (None, None, Err(error)) => Err(not_sent(error)),
+            (None, None, Ok(_)) => Err(Error::new(Kind::Unknown, "the crate object_store answered without asking")),
+        };
+        (answer, outcome)
+    }
+}
+
+/// What the crate refuses by itself is about credentials or the request's form.
+fn not_sent(error: &object_store::Error) -> Error {
+    let kind = match error {
+        object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. } => Kind::Unsupported,
+        object_store::Error::Unauthenticated { .. } => Kind::Unauthenticated,
+        object_store::Error::InvalidPath { .. } => Kind::Argument,
+        _ => Kind::Unauthenticated,
+    };
+    Error::new(kind, format!("no request could be made: {error}"))
+}

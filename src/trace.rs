@@ -1,0 +1,87 @@
+//! What a request over a network has tried so far: kept beside its work, for whoever ends it.
+
+use crate::error::{Error, Kind};
+use crate::sync::lock;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
+
+/// The attempt under way may have taken effect.
+const NOW: u8 = 1;
+/// An earlier attempt may have taken effect.
+const EARLIER: u8 = 2;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Trace {
+    retries: AtomicU32,
+    has_begun: OnceLock<()>,
+    doubt: AtomicU8,
+    deadline: OnceLock<Instant>,
+    /// How the last attempt failed.
+    last: Mutex<Option<Error>>,
+}
+
+impl Trace {
+    pub(crate) fn new() -> Arc<Trace> {
+        Arc::default()
+    }
+
+    /// An attempt begins.
+    pub(crate) fn begin(&self) {
+        self.has_begun.get_or_init(|| ());
+    }
+
+    /// An attempt has failed, and another follows.
+    pub(crate) fn try_again(&self, error: Error) {
+        self.retries.fetch_add(1, Relaxed);
+        *lock(&self.last) = Some(error);
+    }
+
+    /// How often the request was tried. Retries of its parts count like its own.
+    pub(crate) fn attempts(&self) -> u32 {
+        u32::from(self.has_begun.get().is_some()) + self.retries.load(Relaxed)
+    }
+
+    /// All of a change has been sent: it may take effect from now on.
+    pub(crate) fn sent(&self) {
+        self.doubt.fetch_or(NOW, Relaxed);
+    }
+
+    /// It is known that the attempt under way has not taken effect, or that it has.
+    pub(crate) fn certain(&self) {
+        self.doubt.fetch_and(!NOW, Relaxed);
+    }
+
+    /// What became of the attempt under way will never be known.
+    pub(crate) fn lost(&self) {
+        let _ = self.doubt.fetch_update(Relaxed, Relaxed, |doubt| (doubt & NOW != 0).then_some(EARLIER));
+    }
+
+    /// Whether any attempt may have taken effect.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.doubt.load(Relaxed) != 0
+    }
+
+    pub(crate) fn set_deadline(&self, deadline: Instant) {
+        // It is set once, before the work begins.
+        let _ = self.deadline.set(deadline);
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.get().copied()
+    }
+
+    /// Adds what is known to the error that the request ends with.
+    pub(crate) fn complete(&self, error: &mut Error) {
+        error.attempts = self.attempts();
+        error.maybe_committed |= self.is_in_doubt();
+        let last = lock(&self.last).take();
+        if let (Kind::Deadline | Kind::Cancelled, Some(last)) = (error.kind, last) {
+            error.message = format!("{}; the attempt before failed: {}", error.message, last.message);
+            error.http_status = last.http_status;
+            error.request_id = last.request_id;
+            error.server_code = last.server_code;
+        }
+    }
+}
