@@ -32,10 +32,14 @@ impl Trace {
         self.has_begun.get_or_init(|| ());
     }
 
-    /// An attempt has failed, and another follows.
-    pub(crate) fn try_again(&self, error: Error) {
-        self.retries.fetch_add(1, Relaxed);
+    /// An attempt has failed, and another is to follow.
+    pub(crate) fn failed(&self, error: Error) {
         *lock(&self.last) = Some(error);
+    }
+
+    /// It follows.
+    pub(crate) fn try_again(&self) {
+        self.retries.fetch_add(1, Relaxed);
     }
 
     /// How often the request was tried. Retries of its parts count like its own.
@@ -74,7 +78,7 @@ impl Trace {
 
     /// Adds what is known to the error that the request ends with.
     pub(crate) fn complete(&self, error: &mut Error) {
-        error.attempts = self.attempts();
+        error.attempts = error.attempts.max(self.attempts());
         error.maybe_committed |= self.is_in_doubt();
         let last = lock(&self.last).take();
         if let (Kind::Deadline | Kind::Cancelled, Some(last)) = (error.kind, last) {

@@ -90,7 +90,8 @@
  * such a key is BLOBFERRY_E_ARGUMENT at submit and never another key. file://
  * refuses, besides, a segment over 255 bytes and names that begin with
  * `.blobferry-`, which it keeps for files not yet finished. Stores over a network
- * refuse control characters; s3, az and gs keys over 1024 bytes, PREFIX and all.
+ * refuse control characters; s3, az and gs keys over 1024 bytes, PREFIX and all; az
+ * keys with a `\`, which Azure takes for a `/`.
  * Keys of others that are none of ours are listed all the same.
  *
  * FILES. A put is written to a file without a name and appears whole or not at

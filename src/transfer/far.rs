@@ -59,6 +59,9 @@ impl Get {
                     let span = plan::span(offset, length, total)?;
                     plan::check_fits(span, buffer.size())?;
                     let done = self.done(span.size, &body.details);
+                    if span.size == 0 {
+                        return Ok(done);
+                    }
                     self.fill(body, span, buffer.split_at(span.size as usize).0).await?;
                     Ok(done)
                 }

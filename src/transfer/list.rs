@@ -208,8 +208,10 @@ impl Cursor {
                 break;
             }
             if let Source::Far(pages) = &mut self.source
-                && let Err(error) = pages.fetch(trace).await
+                && let Err(mut error) = pages.fetch(trace).await
             {
+                // It may be told by a later request.
+                trace.complete(&mut error);
                 self.ahead = Some(Err(error));
                 break;
             }

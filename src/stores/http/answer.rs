@@ -3,8 +3,9 @@
 use super::failure;
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
+use reqwest::Url;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -13,6 +14,8 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(in crate::stores) struct Answer {
     pub(in crate::stores) status: StatusCode,
     pub(in crate::stores) headers: HeaderMap,
+    /// It sends its reader to the same name with a `/` at its end.
+    pub(in crate::stores) leads_to_folder: bool,
     body: reqwest::Body,
     stall_timeout: Duration,
     _connection: Option<OwnedSemaphorePermit>,
@@ -24,8 +27,10 @@ impl Answer {
         stall_timeout: Duration,
         connection: Option<OwnedSemaphorePermit>,
     ) -> Answer {
+        let leads_to_folder = place_of_redirect(&response).is_some_and(|place| is_folder_of(response.url(), &place));
         let (head, body) = http::Response::<reqwest::Body>::from(response).into_parts();
-        Answer { status: head.status, headers: head.headers, body, stall_timeout, _connection: connection }
+        let (status, headers) = (head.status, head.headers);
+        Answer { status, headers, leads_to_folder, body, stall_timeout, _connection: connection }
     }
 
     /// The next bytes of the body; none at its end, which is where the server said that it would be.
@@ -71,4 +76,17 @@ impl Answer {
         }
         collected
     }
+}
+
+/// Where an answer sends its reader, if it does.
+pub(super) fn place_of_redirect(response: &reqwest::Response) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    response.url().join(response.headers().get(header::LOCATION)?.to_str().ok()?).ok()
+}
+
+/// Whether a place is that of another with a `/` at its end.
+pub(super) fn is_folder_of(url: &Url, place: &Url) -> bool {
+    place.path().strip_suffix('/') == Some(url.path())
 }

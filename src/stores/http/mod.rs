@@ -251,16 +251,13 @@ fn outgoing(request: HttpRequest, scope: &Scope, progress: &Arc<Progress>) -> Re
 /// The request that an answer sends its reader to, if it does. A folder, which is where the same name with a `/` at
 /// its end is, is no object to be sent to; nor is a place without TLS, from one with.
 fn redirected(mut request: reqwest::Request, answer: &reqwest::Response) -> Option<reqwest::Request> {
+    let place = answer::place_of_redirect(answer)?;
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !is_read || !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+    let loses_tls = (request.url().scheme(), place.scheme()) == ("https", "http");
+    if !is_read || loses_tls || answer::is_folder_of(request.url(), &place) {
         return None;
     }
-    let next = request.url().join(answer.headers().get(header::LOCATION)?.to_str().ok()?).ok()?;
-    let is_folder = next.path().strip_suffix('/') == Some(request.url().path());
-    if is_folder || (request.url().scheme(), next.scheme()) == ("https", "http") {
-        return None;
-    }
-    *request.url_mut() = next;
+    *request.url_mut() = place;
     Some(request)
 }
 

@@ -103,8 +103,7 @@ fn not_sent(error: &object_store::Error) -> Error {
     let kind = match error {
         object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. } => Kind::Unsupported,
         object_store::Error::Unauthenticated { .. } => Kind::Unauthenticated,
-        object_store::Error::InvalidPath { .. } => Kind::Argument,
-        _ => Kind::Unauthenticated,
+        _ => Kind::Argument,
     };
     Error::new(kind, format!("no request could be made: {error}"))
 }

@@ -94,6 +94,9 @@ impl Dialect {
         if key.chars().any(|c| c.is_ascii_control()) {
             return refuse("it has a control character".to_string());
         }
+        if self == Dialect::Azure && key.contains('\\') {
+            return refuse("Azure would take its `\\` for a `/`".to_string());
+        }
         if self != Dialect::Web && key.len() > LONGEST_KEY {
             return refuse(format!(
                 "with the prefix of the store it has {} bytes, and {LONGEST_KEY} is the most",

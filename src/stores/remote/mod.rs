@@ -151,6 +151,10 @@ impl RemoteStore {
     /// The error of an answer that is not what was asked for.
     async fn refusal(&self, verb: Verb, answer: Answer) -> Error {
         let (status, headers) = (answer.status, answer.headers.clone());
+        if answer.leads_to_folder && self.dialect == Dialect::Web {
+            let error = Error::new(Kind::NotFound, "there is a folder of this name, and no object");
+            return Error { http_status: status.as_u16(), ..error };
+        }
         if status.is_success() {
             let message = format!("the server answered {} to what is never answered so", status.as_u16());
             let error = Error { retryable: false, ..Error::new(Kind::Server, message) };
@@ -191,7 +195,7 @@ impl RemoteStore {
     fn partial(&self, answer: Answer, offset: u64, size: u64, pin: Option<&Pin>) -> Result<Opened> {
         let lie = |why: String| self.lie(&answer, why);
         let length = number(&answer.headers, "content-length")?;
-        if length == Some(0) && !answer.headers.contains_key("content-range") {
+        if length == Some(0) {
             // Where others say 416, Azurite sends a part that is nothing.
             return Ok(Opened::Nothing(None));
         }
@@ -287,6 +291,11 @@ impl RemoteStore {
                 Some(error) => error,
             },
             200 | 202 | 204 => return Ok(()),
+            409 if self.dialect == Dialect::Web => match self.head_once(key).await {
+                // What stands in the way is a folder, or what is below an object: no object is there.
+                Err(absent) if absent.kind == Kind::NotFound => return Ok(()),
+                _ => self.refusal(Verb::Delete, answer).await,
+            },
             _ => self.refusal(Verb::Delete, answer).await,
         };
         let is_bucket = matches!(error.server_code.as_deref(), Some("NoSuchBucket" | "ContainerNotFound"));

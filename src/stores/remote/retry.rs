@@ -45,8 +45,9 @@ impl Retry {
         if is_too_late {
             return Err(error);
         }
+        self.trace.failed(error);
         tokio::time::sleep_until(then.into()).await;
-        self.trace.try_again(error);
+        self.trace.try_again();
         self.retries += 1;
         self.backoff = (self.backoff * 2).min(self.policy.max_backoff);
         Ok(())

@@ -67,10 +67,13 @@ impl Folders {
     }
 
     async fn look_into(&self, store: &RemoteStore, folder: &[u8]) -> Result<Vec<Found>> {
+        // A folder that has no address here holds nothing that could be listed.
         let Some(path) = std::str::from_utf8(folder).ok().and_then(|folder| Path::parse(folder).ok()) else {
-            // A folder that has no address here holds nothing that could be listed.
             return Ok(Vec::new());
         };
+        if path.as_ref().as_bytes() != folder.strip_suffix(b"/").unwrap_or(folder) {
+            return Ok(Vec::new());
+        }
         let place = (!path.as_ref().is_empty()).then_some(&path);
         let answer = store.ask(Scope::reading(), store.client.objects.list_with_delimiter(place)).await?;
         match answer.status.as_u16() {

@@ -195,6 +195,10 @@ impl Entry {
         if self.is_folder && !key.ends_with(b"/") && !key.is_empty() {
             key.push(b'/');
         }
+        if folder.strip_suffix(b"/") == Some(&key) {
+            // It is no folder at all, but an object.
+            return Ok(None);
+        }
         let Some(name) = key.strip_prefix(folder) else { return Err(no_listing("it tells of another folder")) };
         let name = name.strip_suffix(b"/").unwrap_or(name);
         if name.is_empty() {
