@@ -58,7 +58,7 @@ impl Get {
                 Some(total) => {
                     let span = plan::span(offset, length, total)?;
                     plan::check_fits(span, buffer.size())?;
-                    let done = self.done(span.size, &body.details);
+                    let done = self.done(span.size, || body.details());
                     if span.size == 0 {
                         return Ok(done);
                     }
@@ -80,8 +80,9 @@ impl Get {
         }
     }
 
-    fn done(&self, size: u64, details: &Details) -> Done {
-        Done::new(size, details.clone(), self.options.wants_details)
+    fn done(&self, size: u64, details: impl FnOnce() -> Details) -> Done {
+        let details = self.options.wants_details.then(|| Box::new(details()));
+        Done { result: size, details, ..Done::default() }
     }
 
     /// No byte is where the get begins.
@@ -98,7 +99,7 @@ impl Get {
         if plan::span(offset, length, details.size)?.size > 0 {
             return Err(Error::new(Kind::Changed, "there are bytes now where there were none; get it again"));
         }
-        Ok(self.done(0, &details))
+        Ok(self.done(0, || details))
     }
 
     /// Fills `place`, which is as large as the span. The first answer is used for what it brings.
@@ -184,7 +185,7 @@ impl Get {
             filled += wanted.len() as u64;
         }
         plan::span(offset, length, at)?;
-        Ok(self.done(filled, &Details { size: at, ..body.details.clone() }))
+        Ok(self.done(filled, || Details { size: at, ..body.details() }))
     }
 }
 

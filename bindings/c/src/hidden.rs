@@ -1,5 +1,6 @@
 //! Keeps to ourselves what a crate below exports: crc-fast has a C interface of its own, which a shared library that
-//! contains it would offer to everybody. Its functions are taken for hidden here, and so hidden by the linker.
+//! contains it would offer to everybody. Its functions are taken for hidden here, and so hidden by the linker. What a newer
+//! version exports besides, the test of the symbols finds.
 
 core::arch::global_asm!(
     ".hidden crc_fast_checksum",

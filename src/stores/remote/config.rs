@@ -37,6 +37,9 @@ pub(crate) const OF_REMOTE: [&str; 21] = [
     "default_content_type",
 ];
 
+/// More parts of one put are never moved at once, whatever is asked for.
+const MOST_IN_FLIGHT: u32 = 256;
+
 impl RemoteStore {
     /// Opens a store at a place. The options in force can be told again afterwards.
     pub(crate) fn open_at(
@@ -60,6 +63,7 @@ impl RemoteStore {
         let client = vendor::client(&place, credentials, options, connector).map_err(hidden)?;
         tell(options, &place);
         let root = place.root;
+        let max_in_flight = max_in_flight.min(MOST_IN_FLIGHT);
         let service = service.clone();
         Ok(Arc::new(RemoteStore { dialect, client, root, policy, part_size, max_in_flight, secrets, service }))
     }

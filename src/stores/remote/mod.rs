@@ -98,13 +98,18 @@ pub(crate) struct Body {
     /// Whether the server has sent a range, as it was asked to, and not all of the object.
     pub(crate) is_range: bool,
     pub(crate) pin: Pin,
-    pub(crate) details: Details,
+    dialect: Dialect,
 }
 
 impl Body {
     /// The next of them; none at the end.
     pub(crate) async fn bytes(&mut self) -> Result<Option<Bytes>> {
         self.answer.bytes().await
+    }
+
+    /// What is known of the object.
+    pub(crate) fn details(&self) -> Details {
+        self.dialect.details(&self.answer.headers, self.pin.total)
     }
 
     /// Bytes of the whole object, where that is told.
@@ -228,9 +233,8 @@ impl RemoteStore {
         if pin.is_some_and(|pin| *pin != now) {
             return Err(changed());
         }
-        let details = self.dialect.details(&answer.headers, total);
         let is_range = answer.status == StatusCode::PARTIAL_CONTENT;
-        Ok(Opened::Body(Box::new(Body { answer, begin, size, is_range, pin: now, details })))
+        Ok(Opened::Body(Box::new(Body { answer, begin, size, is_range, pin: now, dialect: self.dialect })))
     }
 
     /// A server that says what cannot be true. It may do better when it is asked again.

@@ -71,7 +71,8 @@ impl Folders {
         let Some(path) = std::str::from_utf8(folder).ok().and_then(|folder| Path::parse(folder).ok()) else {
             return Ok(Vec::new());
         };
-        if path.as_ref().as_bytes() != folder.strip_suffix(b"/").unwrap_or(folder) {
+        let is_root = folder.is_empty() && path.as_ref().is_empty();
+        if !is_root && folder.strip_suffix(b"/") != Some(path.as_ref().as_bytes()).filter(|path| !path.is_empty()) {
             return Ok(Vec::new());
         }
         let place = (!path.as_ref().is_empty()).then_some(&path);
