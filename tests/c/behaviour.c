@@ -2,12 +2,14 @@
  * Runs the behaviour list of tests/behaviour on every store of its stores.list,
  * through the C ABI. BLOBFERRY_BEHAVIOUR names the folder of the list; without it,
  * it is tests/behaviour below the working folder. An argument runs only the cases
- * whose name, or whose store's name, contains it.
+ * whose name, or whose store's name, contains it. tests/servers/with sets the
+ * variables that the stores over a network need.
  *
  * Every buffer is guarded memory. It is locked as soon as its completion was
  * taken, a put's too, and stays so until the case has ended: only then its bytes
  * are looked at.
  */
+#include "behaviour/open.h"
 #include "behaviour/verbs.h"
 #include "behaviour/walk.h"
 
@@ -119,16 +121,23 @@ static bool run_case(run_t *run, const behaviour_t *behaviour, const char *name,
   return ok;
 }
 
+static bool is_trait(const char *trait) {
+  for (size_t i = 0; i < list.store_count; i++)
+    if (has_trait(&list.stores[i], trait)) return true;
+  return false;
+}
+
 static bool applies(const run_t *run, const behaviour_t *behaviour) {
-  if (behaviour->condition.text == NULL) return true;
-  const char *trait = behaviour->condition.text + strlen("if ");
-  bool        wanted = !begins_with(trait, "not ");
-  char        word[64];
-  if (!wanted) trait += strlen("not ");
-  if (strcmp(trait, "flat") != 0 && strcmp(trait, "long-segments") != 0)
-    unreadable(&behaviour->condition, "no such trait");
-  snprintf(word, sizeof word, "+%s ", trait);
-  return (strstr(run->listed->traits, word) != NULL) == wanted;
+  bool all = true;
+  for (size_t i = 0; i < behaviour->conditions.count; i++) {
+    const line_t *line = &behaviour->conditions.at[i];
+    const char   *trait = line->text + strlen("if ");
+    bool          wanted = !begins_with(trait, "not ");
+    if (!wanted) trait += strlen("not ");
+    if (!is_trait(trait)) unreadable(line, "no store has this trait");
+    all = all && has_trait(run->listed, trait) == wanted;
+  }
+  return all;
 }
 
 typedef struct tally {
@@ -149,31 +158,18 @@ static void run_loop(run_t *run, const behaviour_t *behaviour, tally_t *tally) {
   words_free(&words);
 }
 
-static void open_listed(run_t *run, blobferry_service_t *service, const char *folder) {
-  const listed_store_t *listed = run->listed;
-  blobferry_error_t    *error = NULL;
-  char                  url[1024] = "";
-  const char           *place = strstr(listed->url, "{folder}");
-  int         before = place == NULL ? (int)strlen(listed->url) : (int)(place - listed->url);
-  snprintf(url, sizeof url, "%.*s%s%s", before, listed->url, place ? folder : "",
-           place ? place + strlen("{folder}") : "");
-  blobferry_status_t status =
-      blobferry_store_open(service, url, listed->options, listed->option_count, &run->store, &error);
-  must(status, error, url);
-}
-
 static tally_t run_store(const listed_store_t *listed, const char *filter) {
   static run_t         run;
   tally_t              tally = {0, 0};
-  char                 folder[256];
   blobferry_service_t *service = new_service();
   uint64_t             begun = now_ms();
-  make_folder(folder);
+  opening_t            opening = fill_in(listed);
   memset(&run, 0, sizeof run);
   run.listed = listed;
+  run.root = opening.root;
   run.begun_ns = time_ns();
   run.cq = new_cq(service, 4, BLOBFERRY_WAKE_NONE);
-  open_listed(&run, service, folder);
+  run.store = open_filled(service, &opening);
   for (size_t i = 0; i < list.case_count; i++) {
     bool chosen = strstr(list.cases[i].head.text, filter) != NULL || strstr(listed->name, filter) != NULL;
     if (chosen && applies(&run, &list.cases[i])) run_loop(&run, &list.cases[i], &tally);
@@ -183,7 +179,7 @@ static tally_t run_store(const listed_store_t *listed, const char *filter) {
   blobferry_service_free(service);
   atomic_store(&failures_in_test, 0);
   check_nothing_lives();
-  remove_tree(folder);
+  opening_free(&opening);
   if (atomic_load(&failures_in_test) != 0) tally.failed++;
   printf("%s %s: %d cases (%" PRIu64 " ms)\n", tally.failed ? "FAILED" : "ok    ", listed->name,
          tally.passed + tally.failed, now_ms() - begun);
@@ -200,6 +196,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   for (size_t i = 0; i < list.store_count; i++) {
+    if (is_not_run(&list.stores[i])) continue;
     tally_t tally = run_store(&list.stores[i], argc > 1 ? argv[1] : "");
     all.passed += tally.passed;
     all.failed += tally.failed;

@@ -109,37 +109,44 @@ static inline void check_modified(const run_t *run, const line_t *line, int64_t 
     fail_at(run, line, "last modified at %" PRId64 ", which is not within this run", modified_ns);
 }
 
+/* A revision that is not known is neither equal to another nor different from it. */
 static inline void check_revision(run_t *run, const step_t *step, const char *revision) {
   const char *same = wish(step, "revision"), *name = wish(step, "keep");
-  for (int i = step->wishes; i < step->words.count; i++)
-    if (begins_with(step->words.at[i], "revision!=") &&
-        strcmp(revision, kept(run, &step->line, step->words.at[i] + strlen("revision!="))) == 0)
-      fail_at(run, &step->line, "the revision is still %s", revision);
-  if (same != NULL && strcmp(revision, kept(run, &step->line, same)) != 0)
-    fail_at(run, &step->line, "the revision is %s, wanted %s", revision, kept(run, &step->line, same));
-  if (name != NULL) keep(run, step, name, revision);
+  for (int i = step->wishes; i < step->words.count; i++) {
+    if (!begins_with(step->words.at[i], "revision!=")) continue;
+    const char *other = kept(run, &step->line, step->words.at[i] + strlen("revision!="));
+    if (revision == NULL || strcmp(other, NO_REVISION) == 0) fail_at(run, &step->line, "a revision is not known");
+    else if (strcmp(revision, other) == 0) fail_at(run, &step->line, "the revision is still %s", revision);
+  }
+  if (same != NULL && (revision == NULL || strcmp(revision, kept(run, &step->line, same)) != 0))
+    fail_at(run, &step->line, "the revision is %s, wanted %s", revision ? revision : NO_REVISION,
+            kept(run, &step->line, same));
+  if (name != NULL) keep(run, step, name, revision == NULL ? NO_REVISION : revision);
+}
+
+static inline void check_type(const run_t *run, const step_t *step, const char *got) {
+  const char *type = wish(step, "type"), *other = wish(step, "type!");
+  if (has_wish(step, "no-type") && got != NULL) fail_at(run, &step->line, "the content type is %s", got);
+  if (type == NULL && other == NULL) return;
+  char *word = decode("", type ? type : other, &step->line);
+  bool  equal = got != NULL && strcmp(got, word) == 0;
+  if (equal != (type != NULL)) fail_at(run, &step->line, "the content type is %s", got == NULL ? "(none)" : got);
+  free(word);
 }
 
 static inline void check_details(run_t *run, const step_t *step, const blobferry_completion_t *completion, bool asked) {
   const blobferry_details_t *details = completion->details;
-  const char                *size = wish(step, "size"), *type = wish(step, "type");
+  const char                *size = wish(step, "size");
   if ((details != NULL) != asked) {
     fail_at(run, &step->line, asked ? "there are no details" : "there are details that nobody asked for");
     return;
   }
   if (!asked) return;
-  const char *revision = blobferry_details_revision(details), *got = blobferry_details_content_type(details);
   if (size != NULL && blobferry_details_size(details) != number(step, size))
     fail_at(run, &step->line, "the size is %" PRIu64, blobferry_details_size(details));
   check_modified(run, &step->line, blobferry_details_last_modified_ns(details), has_wish(step, "modified"));
-  check_revision(run, step, revision == NULL ? "" : revision);
-  if (has_wish(step, "no-type") && got != NULL) fail_at(run, &step->line, "the content type is %s", got);
-  if (type != NULL) {
-    char *wanted = decode("", type, &step->line);
-    if (got == NULL || strcmp(got, wanted) != 0)
-      fail_at(run, &step->line, "the content type is %s", got == NULL ? "(none)" : got);
-    free(wanted);
-  }
+  check_revision(run, step, blobferry_details_revision(details));
+  check_type(run, step, blobferry_details_content_type(details));
   check_metadata(run, step, details);
 }
 

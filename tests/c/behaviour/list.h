@@ -46,7 +46,7 @@ typedef struct listed_store {
 
 typedef struct behaviour {
   line_t  head;       /* the line `case ...` */
-  line_t  condition;  /* the line `if ...`; its text may be NULL */
+  lines_t conditions; /* the lines `if ...` */
   line_t  loop;       /* the line `for ...`; its text may be NULL */
   lines_t steps;
 } behaviour_t;
@@ -161,6 +161,11 @@ static inline char *decode(const char *prefix, const char *word, const line_t *l
 
 /* -- files ------------------------------------------------------------------------------------- */
 
+static inline void add_line(lines_t *lines, const line_t *line) {
+  lines->at = grown(lines->at, lines->count, sizeof *line);
+  lines->at[lines->count++] = *line;
+}
+
 /* Every line that says something, without the blanks around it. */
 static inline lines_t read_lines(const char *folder, const char *name) {
   char   path[512], text[4096];
@@ -177,37 +182,62 @@ static inline lines_t read_lines(const char *folder, const char *name) {
     while (*begin == ' ') begin++;
     if (*begin == '\0' || *begin == '#') continue;
     line.text = must_have(strdup(begin));
-    lines.at = grown(lines.at, lines.count, sizeof line);
-    lines.at[lines.count++] = line;
+    add_line(&lines, &line);
   }
   fclose(file);
   return lines;
 }
 
-static inline void read_stores(behaviour_list_t *list, const char *folder) {
-  lines_t lines = read_lines(folder, "stores.list");
+static inline bool has_trait(const listed_store_t *store, const char *trait) {
+  char word[64];
+  snprintf(word, sizeof word, "+%s ", trait);
+  return strstr(store->traits, word) != NULL;
+}
+
+/* Lines that do not begin with `store` go on with the one before. */
+static inline lines_t read_store_lines(const char *folder) {
+  lines_t lines = read_lines(folder, "stores.list"), joined = {NULL, 0};
   for (size_t i = 0; i < lines.count; i++) {
-    words_t        words = words_of(&lines.at[i]);
-    listed_store_t store;
-    memset(&store, 0, sizeof store);
-    if (words.count < 3 || strcmp(words.at[0], "store") != 0) unreadable(&lines.at[i], "not a store");
-    store.words = words;
-    store.name = words.at[1];
-    store.url = words.at[2];
-    store.traits = must_have(calloc(1, strlen(lines.at[i].text) + 2));
-    for (int word = 3; word < words.count; word++) {
-      char *value = strchr(words.at[word], '=');
-      if (words.at[word][0] == '+') {
-        strcat(strcat(store.traits, words.at[word]), " ");
-      } else if (value != NULL && store.option_count < MOST_OPTIONS) {
-        *value = '\0';
-        store.options[store.option_count++] = (blobferry_pair_t){words.at[word], value + 1};
-      } else {
-        unreadable(&lines.at[i], "not an option, not a trait");
-      }
+    line_t *last = joined.count > 0 ? &joined.at[joined.count - 1] : NULL;
+    if (last == NULL || begins_with(lines.at[i].text, "store ")) {
+      add_line(&joined, &lines.at[i]);
+      continue;
     }
-    list->stores = grown(list->stores, list->store_count, sizeof store);
-    list->stores[list->store_count++] = store;
+    last->text = must_have(realloc(last->text, strlen(last->text) + strlen(lines.at[i].text) + 2));
+    strcat(strcat(last->text, " "), lines.at[i].text);
+    free(lines.at[i].text);
+  }
+  free(lines.at);
+  return joined;
+}
+
+static inline listed_store_t store_of(const line_t *line) {
+  listed_store_t store;
+  memset(&store, 0, sizeof store);
+  store.words = words_of(line);
+  if (store.words.count < 3 || strcmp(store.words.at[0], "store") != 0) unreadable(line, "not a store");
+  store.name = store.words.at[1];
+  store.url = store.words.at[2];
+  store.traits = must_have(calloc(1, strlen(line->text) + 2));
+  for (int i = 3; i < store.words.count; i++) {
+    char *word = store.words.at[i], *value = strchr(word, '=');
+    if (word[0] == '+') {
+      strcat(strcat(store.traits, word), " ");
+    } else if (value != NULL && store.option_count < MOST_OPTIONS) {
+      *value = '\0';
+      store.options[store.option_count++] = (blobferry_pair_t){word, value + 1};
+    } else {
+      unreadable(line, "not an option, not a trait");
+    }
+  }
+  return store;
+}
+
+static inline void read_stores(behaviour_list_t *list, const char *folder) {
+  lines_t lines = read_store_lines(folder);
+  for (size_t i = 0; i < lines.count; i++) {
+    list->stores = grown(list->stores, list->store_count, sizeof *list->stores);
+    list->stores[list->store_count++] = store_of(&lines.at[i]);
     free(lines.at[i].text);
   }
   if (lines.count > 0) free(lines.at[0].file);
@@ -240,12 +270,11 @@ static inline void read_case_line(behaviour_list_t *list, const line_t *line) {
   } else if (last == NULL || strcmp(last->head.file, line->file) != 0) {
     unreadable(line, "a step before the first case");
   } else if (begins_with(line->text, "if ")) {
-    last->condition = *line;
+    add_line(&last->conditions, line);
   } else if (begins_with(line->text, "for ")) {
     last->loop = *line;
   } else {
-    last->steps.at = grown(last->steps.at, last->steps.count, sizeof *line);
-    last->steps.at[last->steps.count++] = *line;
+    add_line(&last->steps, line);
   }
 }
 

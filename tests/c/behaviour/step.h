@@ -12,6 +12,7 @@
 #define MOST_KEPT 8
 #define MOST_META 16
 #define UNTOUCHED 0xABABABABABABABABu
+#define NO_REVISION "(none)"
 #define SECOND INT64_C(1000000000)
 
 /* A buffer whose completion was taken. */
@@ -28,6 +29,7 @@ typedef struct run {
   const listed_store_t *listed;
   blobferry_cq_t       *cq;
   blobferry_store_t    *store;
+  const char           *root; /* of a store with +short-keys: what its URL puts before every key */
   char                  prefix[16];
   int                   cases; /* begun on this store */
   uint64_t              requests;
@@ -132,6 +134,16 @@ static inline void check_words(const step_t *step, int from, int to, const char 
   }
 }
 
+/* The key that a word stands for, below the prefix of the case or, if it is raw, as it is. */
+static inline char *key_of(const run_t *run, bool raw, const char *word, const line_t *line) {
+  char   before[256];
+  size_t root = strlen(run->root);
+  snprintf(before, sizeof before, "%s%s", run->root, raw ? "" : run->prefix);
+  char *key = decode(before, word, line);
+  memmove(key, key + root, strlen(key + root) + 1);
+  return key;
+}
+
 static inline step_t step_of(const run_t *run, const line_t *line) {
   step_t step;
   memset(&step, 0, sizeof step);
@@ -147,12 +159,12 @@ static inline step_t step_of(const run_t *run, const line_t *line) {
   if (step.arrow + 1 + step.refused >= step.words.count) unreadable(line, "no outcome");
   step.outcome = step.words.at[step.arrow + 1 + step.refused];
   step.wishes = step.arrow + 2 + step.refused;
-  if (!is_list) step.key = decode(step.raw ? "" : run->prefix, step.words.at[step.arguments - 1], line);
+  if (!is_list) step.key = key_of(run, step.raw, step.words.at[step.arguments - 1], line);
   check_words(&step, step.arguments, step.arrow,
               " size= seed= mode= if_match= content_type= meta: details plain offset= length= part= in_flight= buffer="
               " prefix= delimiter= start_after= page= ");
   check_words(&step, step.wishes, step.words.count,
-              " result= content= size= keep= revision= revision!= type= no-type meta: no-meta modified pages= ");
+              " result= content= size= keep= revision= revision!= type= type!= no-type meta: no-meta modified pages= ");
   return step;
 }
 

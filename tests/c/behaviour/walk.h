@@ -42,7 +42,7 @@ static inline void check_entry(const run_t *run, walk_t *walk, const blobferry_e
   }
   const line_t *line = &walk->wanted[walk->found++];
   words_t       words = words_of(line);
-  char         *key = decode(run->prefix, words.at[1], line);
+  char         *key = key_of(run, false, words.at[1], line);
   bool          prefix = strcmp(words.at[0], "prefix") == 0;
   if (strcmp(key, entry->key) != 0 || prefix != ((entry->flags & BLOBFERRY_ENTRY_PREFIX) != 0))
     fail_at(run, line, "the entry is %s (flags %u), wanted %s", entry->key, entry->flags, key);
@@ -51,8 +51,8 @@ static inline void check_entry(const run_t *run, walk_t *walk, const blobferry_e
   if (words.count > 3) {
     if (!begins_with(words.at[3], "revision=")) unreadable(line, "not a revision");
     const char *revision = kept(run, line, words.at[3] + strlen("revision="));
-    if (strcmp(revision, entry->revision == NULL ? "" : entry->revision) != 0)
-      fail_at(run, line, "the revision is %s, wanted %s", entry->revision ? entry->revision : "(none)", revision);
+    if (entry->revision == NULL || strcmp(revision, entry->revision) != 0)
+      fail_at(run, line, "the revision is %s, wanted %s", entry->revision ? entry->revision : NO_REVISION, revision);
   }
   free(key);
   words_free(&words);
@@ -88,8 +88,8 @@ static inline blobferry_list_t *begin_list(run_t *run, const step_t *step, reply
   blobferry_list_t        *made = NULL;
   const char              *prefix = argument(step, "prefix"), *after = argument(step, "start_after");
   const char              *delimiter = argument(step, "delimiter");
-  char                    *prefix_text = decode(step->raw ? "" : run->prefix, prefix ? prefix : "", &step->line);
-  char                    *after_text = after ? decode(run->prefix, after, &step->line) : NULL;
+  char                    *prefix_text = key_of(run, step->raw, prefix ? prefix : "", &step->line);
+  char                    *after_text = after ? key_of(run, false, after, &step->line) : NULL;
   char                    *delimiter_text = delimiter ? decode("", delimiter, &step->line) : NULL;
   options.delimiter = delimiter_text;
   options.start_after = after_text;
