@@ -119,6 +119,11 @@ static inline blobferry_status_t call_error_http_status(arguments_t *a) {
   return BLOBFERRY_OK;
 }
 
+static inline blobferry_status_t call_error_server_code(arguments_t *a) {
+  CHECK(blobferry_error_server_code(a->at[ERROR]) == NULL);
+  return BLOBFERRY_OK;
+}
+
 static inline blobferry_status_t call_error_request_id(arguments_t *a) {
   CHECK(blobferry_error_request_id(a->at[ERROR]) == NULL);
   return BLOBFERRY_OK;
@@ -264,6 +269,12 @@ static inline blobferry_status_t call_store_open(arguments_t *a) {
   return status;
 }
 
+static inline blobferry_status_t call_store_settings(arguments_t *a) {
+  CHECK((blobferry_store_settings(a->at[STORE], a->at[COUNT_OUT]) != NULL) == (a->at[STORE] != NULL));
+  if (a->at[COUNT_OUT] != NULL) CHECK((*(size_t *)a->at[COUNT_OUT] > 0) == (a->at[STORE] != NULL));
+  return BLOBFERRY_OK;
+}
+
 static inline blobferry_status_t call_store_capabilities(arguments_t *a) {
   CHECK((blobferry_store_capabilities(a->at[STORE]) != 0) == (a->at[STORE] != NULL));
   return BLOBFERRY_OK;
@@ -401,6 +412,7 @@ static const function_t functions[] = {
     PLAIN(error_message, OF_ERROR),
     PLAIN(error_http_status, OF_ERROR),
     PLAIN(error_request_id, OF_ERROR),
+    PLAIN(error_server_code, OF_ERROR),
     PLAIN(error_attempts, OF_ERROR),
     PLAIN(error_is_retryable, OF_ERROR),
     PLAIN(error_is_maybe_committed, OF_ERROR),
@@ -443,6 +455,7 @@ static const function_t functions[] = {
      {{"url", set_text, true}, {"an option's key", set_option_key, true},
       {"an option's value", set_option_value, true}}},
     PLAIN(store_capabilities, {{"store", STORE, OPTIONAL}}),
+    PLAIN(store_settings, {{"store", STORE, OPTIONAL}, {"count_out", COUNT_OUT, OPTIONAL}}),
     PLAIN(store_free, {{"store", STORE, OPTIONAL}}),
     PLAIN(get_options_init, INIT_OF),
     PLAIN(put_options_init, INIT_OF),

@@ -64,7 +64,7 @@ unsafe impl Struct for blobferry_service_usage_t {
         bytes_in_flight: 0,
         uploads_aborting: 0,
     };
-    const FIRST_SIZE: usize = 48;
+    const FIRST_SIZE: usize = 56;
 }
 
 /// A time in a call: negative is no limit.
