@@ -152,7 +152,8 @@ impl Get {
     async fn pour_unmeasured(&self, mut body: Box<Body>, mut buffer: LentMut) -> Result<Done> {
         let mut retry = self.remote.retry(&self.trace);
         loop {
-            let error = match self.pour_once(&mut body, &mut buffer).await {
+            // The answer that breaks off is let go before another is asked for.
+            let error = match self.pour_once(body, &mut buffer).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
@@ -169,7 +170,7 @@ impl Get {
         }
     }
 
-    async fn pour_once(&self, body: &mut Body, buffer: &mut LentMut) -> Result<Done> {
+    async fn pour_once(&self, mut body: Box<Body>, buffer: &mut LentMut) -> Result<Done> {
         let GetOptions { offset, length, .. } = self.options;
         let (mut at, mut filled) = (0, 0);
         while let Some(bytes) = body.bytes().await? {

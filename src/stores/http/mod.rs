@@ -106,6 +106,8 @@ impl HttpService for Service {
         if self.number + 1 < self.made.load(Relaxed) {
             return self.call_for_credentials(request, &scope).await;
         }
+        // An answer before this one is let go first: its connection may be the only one that this may use.
+        scope.forget();
         let answer = self.checked(request, &scope).await;
         let head = match &answer {
             Ok(answer) if scope.shows_head => Ok(head_of(answer)),

@@ -72,6 +72,10 @@ impl Scope {
         }
     }
 
+    pub(super) fn forget(&self) {
+        lock(&self.seen).answer = None;
+    }
+
     pub(super) fn keep(&self, answer: Result<Answer>) {
         lock(&self.seen).answer = Some(answer);
     }

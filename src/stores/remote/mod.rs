@@ -295,11 +295,14 @@ impl RemoteStore {
                 Some(error) => error,
             },
             200 | 202 | 204 => return Ok(()),
-            409 if self.dialect == Dialect::Web => match self.head_once(key).await {
-                // What stands in the way is a folder, or what is below an object: no object is there.
-                Err(absent) if absent.kind == Kind::NotFound => return Ok(()),
-                _ => self.refusal(Verb::Delete, answer).await,
-            },
+            409 if self.dialect == Dialect::Web => {
+                let refusal = self.refusal(Verb::Delete, answer).await;
+                match self.head_once(key).await {
+                    // What stands in the way is a folder, or what is below an object: no object is there.
+                    Err(absent) if absent.kind == Kind::NotFound => return Ok(()),
+                    _ => refusal,
+                }
+            }
             _ => self.refusal(Verb::Delete, answer).await,
         };
         let is_bucket = matches!(error.server_code.as_deref(), Some("NoSuchBucket" | "ContainerNotFound"));
