@@ -8,7 +8,7 @@ use crate::memory::LentMut;
 use crate::outcome::{Details, Done, Outcome};
 use crate::request::Work;
 use crate::service::Shared;
-use crate::stores::remote::{Body, Opened, Pin, RemoteStore};
+use crate::stores::remote::{Body, Opened, Pin, RemoteStore, Retry};
 use crate::trace::Trace;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -52,7 +52,8 @@ impl Get {
         let GetOptions { offset, length, part_size, .. } = self.options;
         // One byte at least, as that tells how many there are.
         let first = part_size.min(length).min(buffer.size() as u64).max(1);
-        match self.open(first).await? {
+        let mut retry = self.remote.retry(&self.trace);
+        match self.open(first, &mut retry).await? {
             Opened::Nothing(total) => self.nothing(total).await,
             Opened::Body(body) => match body.total() {
                 Some(total) => {
@@ -65,13 +66,12 @@ impl Get {
                     self.fill(body, span, buffer.split_at(span.size as usize).0).await?;
                     Ok(done)
                 }
-                None => self.pour_unmeasured(body, buffer).await,
+                None => self.pour_unmeasured(body, buffer, retry).await,
             },
         }
     }
 
-    async fn open(&self, size: u64) -> Result<Opened> {
-        let mut retry = self.remote.retry(&self.trace);
+    async fn open(&self, size: u64, retry: &mut Retry) -> Result<Opened> {
         loop {
             match self.remote.open(&self.key, self.options.offset, size, None).await {
                 Err(error) => retry.again(error).await?,
@@ -149,8 +149,7 @@ impl Get {
     }
 
     /// An answer of which only its end tells how long it is.
-    async fn pour_unmeasured(&self, mut body: Box<Body>, mut buffer: LentMut) -> Result<Done> {
-        let mut retry = self.remote.retry(&self.trace);
+    async fn pour_unmeasured(&self, mut body: Box<Body>, mut buffer: LentMut, mut retry: Retry) -> Result<Done> {
         loop {
             // The answer that breaks off is let go before another is asked for.
             let error = match self.pour_once(body, &mut buffer).await {
@@ -158,7 +157,7 @@ impl Get {
                 Err(error) => error,
             };
             retry.again(error).await?;
-            body = match self.open(1).await? {
+            body = match self.open(1, &mut retry).await? {
                 Opened::Body(body) if body.size.is_none() => body,
                 _ => {
                     return Err(Error::new(

@@ -147,7 +147,7 @@ enum Source {
     /// A walk that blocks, on the pool.
     Near(Box<dyn Keys>),
     /// Pages of a server.
-    Far(Pages),
+    Far(Box<Pages>),
 }
 
 /// A store's walk, looked at one entry ahead, with keys put into groups.
@@ -177,7 +177,9 @@ impl Cursor {
             Reach::Near(backend) => {
                 Source::Near(backend.keys(options.prefix.as_bytes(), &after).run(&store.service.pool).await?)
             }
-            Reach::Far(remote) => Source::Far(Pages::new(remote, &options.prefix, &options.delimiter, &after)),
+            Reach::Far(remote) => {
+                Source::Far(Box::new(Pages::new(remote, &options.prefix, &options.delimiter, &after)))
+            }
         };
         Ok(Cursor { store: store.clone(), source, group: None, after, page: Vec::new(), ahead: None })
     }

@@ -3,11 +3,15 @@
 use super::failure;
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use reqwest::Url;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+/// How long the body of an error is waited for: its status says the most of it.
+const SOON: Duration = Duration::from_secs(2);
 
 /// An answer whose body has not been read to its end. Dropped before that, its connection is closed, not used again.
 #[derive(Debug)]
@@ -16,6 +20,9 @@ pub(in crate::stores) struct Answer {
     pub(in crate::stores) headers: HeaderMap,
     /// It sends its reader to the same name with a `/` at its end.
     pub(in crate::stores) leads_to_folder: bool,
+    pub(in crate::stores) method: Method,
+    /// What the request has shown who asks, if it did.
+    shown: [Option<HeaderValue>; 2],
     body: reqwest::Body,
     stall_timeout: Duration,
     _connection: Option<OwnedSemaphorePermit>,
@@ -24,13 +31,22 @@ pub(in crate::stores) struct Answer {
 impl Answer {
     pub(super) fn new(
         response: reqwest::Response,
+        asked: Asked,
         stall_timeout: Duration,
         connection: Option<OwnedSemaphorePermit>,
     ) -> Answer {
         let leads_to_folder = place_of_redirect(&response).is_some_and(|place| is_folder_of(response.url(), &place));
         let (head, body) = http::Response::<reqwest::Body>::from(response).into_parts();
         let (status, headers) = (head.status, head.headers);
-        Answer { status, headers, leads_to_folder, body, stall_timeout, _connection: connection }
+        let Asked { method, shown } = asked;
+        Answer { status, headers, leads_to_folder, method, shown, body, stall_timeout, _connection: connection }
+    }
+
+    /// What the server knows of the request and must not tell: tokens and signatures.
+    pub(in crate::stores) fn secrets(&self) -> Vec<String> {
+        let shown = self.shown.iter().flatten().filter_map(|value| value.to_str().ok());
+        let parts = shown.flat_map(|value| value.split([' ', ',', '=', ':']).chain([value]));
+        parts.filter(|part| part.len() >= 16).map(str::to_string).collect()
     }
 
     /// The next bytes of the body; none at its end, which is where the server said that it would be.
@@ -66,15 +82,30 @@ impl Answer {
         Ok(collected.into())
     }
 
-    /// The first bytes of the body, `most` of them at most, as far as they come.
+    /// The first bytes of the body, `most` of them at most, as far as they come soon.
     pub(in crate::stores) async fn beginning(mut self, most: usize) -> Vec<u8> {
         let mut collected = Vec::new();
+        let until = Instant::now() + SOON;
         while collected.len() < most
-            && let Ok(Some(bytes)) = self.bytes().await
+            && let Ok(Ok(Some(bytes))) = tokio::time::timeout_at(until, self.bytes()).await
         {
             collected.extend_from_slice(&bytes[..bytes.len().min(most - collected.len())]);
         }
         collected
+    }
+}
+
+/// What is kept of a request for its answer.
+#[derive(Clone)]
+pub(super) struct Asked {
+    method: Method,
+    shown: [Option<HeaderValue>; 2],
+}
+
+impl Asked {
+    pub(super) fn of(request: &reqwest::Request) -> Asked {
+        let header = |name| request.headers().get(name).cloned();
+        Asked { method: request.method().clone(), shown: [header("authorization"), header("x-amz-security-token")] }
     }
 }
 

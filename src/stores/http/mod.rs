@@ -19,6 +19,7 @@ pub(super) use upload::Upload;
 
 use crate::error::{Error, Kind, Result};
 use crate::threads;
+use answer::Asked;
 use http::{Method, header};
 use object_store::ClientOptions;
 use object_store::client::{
@@ -162,13 +163,14 @@ impl Transport {
         let connection = self.connections.clone().acquire_owned().await.ok();
         let progress = Progress::new();
         let mut request = outgoing(request, scope, &progress)?;
+        let asked = Asked::of(&request);
         let mut redirects = 0;
         loop {
             let again = if self.wiring.follows_redirects { request.try_clone() } else { None };
             let response = self.execute(request, scope, &progress).await?;
             match again.and_then(|again| redirected(again, &response)) {
                 Some(next) if redirects < MOST_REDIRECTS => request = next,
-                _ => return Ok(Answer::new(response, self.wiring.stall_timeout, connection)),
+                _ => return Ok(Answer::new(response, asked, self.wiring.stall_timeout, connection)),
             }
             redirects += 1;
         }

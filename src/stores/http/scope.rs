@@ -6,7 +6,9 @@ use super::upload::Upload;
 use crate::error::{Error, Kind, Result};
 use crate::sync::lock;
 use crate::trace::Trace;
+use futures_util::future::FutureExt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 tokio::task_local! {
@@ -90,7 +92,9 @@ impl Scope {
         call: impl Future<Output = object_store::Result<T>>,
     ) -> (Result<Answer>, object_store::Result<T>) {
         let scope = Arc::new(self);
-        let outcome = SCOPE.scope(scope.clone(), call).await;
+        let called = AssertUnwindSafe(SCOPE.scope(scope.clone(), call)).catch_unwind().await;
+        // The crate unwraps what it writes; what no request can be made of is an error all the same.
+        let outcome = called.unwrap_or_else(|_| Err(no_request()));
         let seen = std::mem::take(&mut *lock(&scope.seen));
         let answer = match (seen.answer, seen.credentials, &outcome) {
             (Some(answer), _, _) => answer,
@@ -100,6 +104,10 @@ impl Scope {
         };
         (answer, outcome)
     }
+}
+
+fn no_request() -> object_store::Error {
+    object_store::Error::Generic { store: "HTTP", source: "what it is made of does not fit into one".into() }
 }
 
 /// What the crate refuses by itself is about credentials or the request's form.

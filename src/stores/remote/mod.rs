@@ -32,7 +32,7 @@ use futures_util::stream;
 use http::{HeaderMap, StatusCode};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange};
-use refusal::{MOST_OF_ERROR, Verb};
+use refusal::{Heard, MOST_OF_ERROR, Verb};
 use retry::Policy;
 use std::future::Future;
 use std::sync::Arc;
@@ -156,6 +156,7 @@ impl RemoteStore {
     /// The error of an answer that is not what was asked for.
     async fn refusal(&self, verb: Verb, answer: Answer) -> Error {
         let (status, headers) = (answer.status, answer.headers.clone());
+        let secrets = [&self.secrets[..], &answer.secrets()].concat();
         if answer.leads_to_folder && self.dialect == Dialect::Web {
             let error = Error::new(Kind::NotFound, "there is a folder of this name, and no object");
             return Error { http_status: status.as_u16(), ..error };
@@ -166,7 +167,7 @@ impl RemoteStore {
             return Error { http_status: status.as_u16(), request_id: self.dialect.request_id(&headers), ..error };
         }
         let body = answer.beginning(MOST_OF_ERROR).await;
-        self.without_secrets(refusal::error(self.dialect, verb, status, &headers, &body))
+        refusal::error(&Heard { dialect: self.dialect, verb, secrets: &secrets }, status, &headers, &body)
     }
 
     fn without_secrets(&self, error: Error) -> Error {
@@ -221,8 +222,10 @@ impl RemoteStore {
     /// An answer with all of the object, whatever was asked for.
     fn whole(&self, answer: Answer, pin: Option<&Pin>) -> Result<Opened> {
         let length = number(&answer.headers, "content-length")?;
-        let is_chunked = text(&answer.headers, "transfer-encoding").is_some_and(|coding| coding.ends_with("chunked"));
-        if length.is_none() && !is_chunked {
+        // Where the body has a coding, its end is what tells, and no number.
+        let is_coded = answer.headers.contains_key("transfer-encoding");
+        let length = length.filter(|_| !is_coded);
+        if length.is_none() && !is_coded {
             return Err(self.lie(&answer, "it does not say how long the object is".to_string()));
         }
         self.body(answer, 0, length, length.unwrap_or_default(), pin)
@@ -286,47 +289,54 @@ impl RemoteStore {
 
     async fn delete_once(&self, key: &str, trace: &Arc<Trace>) -> Result<()> {
         let path = self.path(key)?;
+        if self.dialect == Dialect::Web && self.is_no_object(key, &path).await? {
+            return Ok(());
+        }
         let mut deleting = self.client.objects.delete_stream(stream::once(async { Ok(path) }).boxed());
         let deleted = async { deleting.next().await.unwrap_or_else(|| Ok(Path::default())) };
         let answer = self.ask(Scope::changing(trace), deleted).await?;
-        let error = match answer.status.as_u16() {
-            202 if self.dialect == Dialect::Azure => match self.batch_refusal(answer).await? {
+        let error = match (self.dialect, answer.status.as_u16()) {
+            (Dialect::Azure, 202) => match self.batch_refusal(answer).await? {
                 None => return Ok(()),
                 Some(error) => error,
             },
-            200 | 202 | 204 => return Ok(()),
-            409 if self.dialect == Dialect::Web => {
-                let refusal = self.refusal(Verb::Delete, answer).await;
-                match self.head_once(key).await {
-                    // What stands in the way is a folder, or what is below an object: no object is there.
-                    Err(absent) if absent.kind == Kind::NotFound => return Ok(()),
-                    _ => refusal,
-                }
-            }
+            // What is no answer to a batch says nothing of the object.
+            (Dialect::Azure, _) => return Err(self.refusal(Verb::Delete, answer).await),
+            (_, 200 | 202 | 204) => return Ok(()),
             _ => self.refusal(Verb::Delete, answer).await,
         };
-        let is_bucket = matches!(error.server_code.as_deref(), Some("NoSuchBucket" | "ContainerNotFound"));
-        if error.kind == Kind::NotFound && !is_bucket { Ok(()) } else { Err(error) }
+        // Only a server that knows the object to be missing is believed.
+        let is_missing = match (self.dialect, error.server_code.as_deref()) {
+            (Dialect::Web, _) | (Dialect::Azure, None | Some("BlobNotFound")) => true,
+            (_, code) => code == Some("NoSuchKey"),
+        };
+        if error.kind == Kind::NotFound && is_missing { Ok(()) } else { Err(error) }
     }
 
     /// Azure deletes in batches, here of one: the answer holds another, of the one delete in it.
     async fn batch_refusal(&self, answer: Answer) -> Result<Option<Error>> {
         let malformed = self.lie(&answer, "it is no answer to a batch of one delete".to_string());
+        let secrets = [&self.secrets[..], &answer.secrets()].concat();
         let body = answer.collect(MOST_OF_ERROR).await?;
         let Some((status, headers, document)) = inner_answer(&body) else { return Err(malformed) };
         if status.is_success() {
             return Ok(None);
         }
-        Ok(Some(self.without_secrets(refusal::error(self.dialect, Verb::Delete, status, &headers, document))))
+        let heard = Heard { dialect: self.dialect, verb: Verb::Delete, secrets: &secrets };
+        Ok(Some(refusal::error(&heard, status, &headers, document)))
     }
 }
 
-/// Notes what is known of a change after an attempt that failed.
+/// Notes what is known of a change after an attempt that failed. What stands before a server (a proxy, a balancer) can
+/// answer for it after it has lost it: only words that are surely the server's own tell that nothing was done.
 fn settle(trace: &Trace, error: &Error) {
     let is_known = match error.http_status {
-        0 => false,
-        500 | 502 | 504 => false,
-        _ => error.kind != Kind::Integrity,
+        // An error within a success: the server's own words, and this one says that it does not know.
+        200 => error.kind != Kind::Server && error.kind != Kind::Integrity,
+        408 => false,
+        300..=499 | 501 | 505 | 507 => true,
+        503 => error.server_code.is_some(),
+        _ => false,
     };
     if is_known { trace.certain() } else { trace.lost() }
 }

@@ -3,18 +3,20 @@
 use super::super::PutOptions;
 use super::super::http::{Answer, Scope, placeholder};
 use super::dialect::Dialect;
-use super::refusal::{self, MOST_OF_ERROR, Verb};
+use super::refusal::{self, Heard, MOST_OF_ERROR, Verb};
 use super::upload::attributes;
 use super::{RemoteStore, settle, xml};
 use crate::error::{Error, Kind, Result};
-use crate::memory::Lent;
+use crate::memory::{Lent, Revoked};
 use crate::outcome::{Details, Done};
 use crate::trace::Trace;
+use futures_util::future::{Either, select};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use http::HeaderMap;
 use md5::{Digest, Md5};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::{Attributes, MultipartId, PutMultipartOptions};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -67,23 +69,34 @@ impl RemoteStore {
             // Its blocks belong to no upload until they are in a list.
             return Ok(Begun::new(self, key.clone(), String::new()));
         }
-        let (tell, told) = oneshot::channel();
+        let (mut tell, told) = oneshot::channel();
         let (store, key, trace) = (self.clone(), key.clone(), trace.clone());
         let attributes = attributes(options);
         self.service.spawn_behind(async move {
-            let created = store.create(&key, attributes, &trace).await;
+            let created = store.create(&key, attributes, &trace, &mut tell).await;
             // Where nobody waits any more, what has begun is dropped here, and with it given up.
             let _ = tell.send(created.map(|id| Begun::new(&store, key, id)));
         });
-        told.await.unwrap_or_else(|_| Err(Error::new(Kind::Closed, "the service has been freed")))
+        told.await.unwrap_or_else(|_| Err(Error::new(Kind::Closed, "the service ended before the upload had begun")))
     }
 
-    async fn create(&self, key: &str, attributes: Attributes, trace: &Arc<Trace>) -> Result<MultipartId> {
+    async fn create(
+        &self,
+        key: &str,
+        attributes: Attributes,
+        trace: &Arc<Trace>,
+        tell: &mut oneshot::Sender<Result<Begun>>,
+    ) -> Result<MultipartId> {
         let mut retry = self.retry(trace);
         loop {
-            match self.create_once(key, attributes.clone()).await {
-                Err(error) => retry.again(error).await?,
-                created => return created,
+            let error = match self.create_once(key, attributes.clone()).await {
+                Ok(id) => return Ok(id),
+                Err(error) => error,
+            };
+            // For whom nobody waits, nothing is tried again.
+            match select(pin!(retry.again(error)), pin!(tell.closed())).await {
+                Either::Left((again, _)) => again?,
+                Either::Right(_) => return Err(Revoked.into()),
             }
         }
     }
@@ -174,6 +187,7 @@ impl RemoteStore {
     async fn completed(&self, answer: Answer) -> Result<HeaderMap> {
         let mut headers = answer.headers.clone();
         let malformed = self.lie(&answer, "it says that the object is complete, and not in which state".to_string());
+        let secrets = [&self.secrets[..], &answer.secrets()].concat();
         let body = answer.collect(MOST_OF_ERROR).await?;
         match xml::text_in(&body, "CompleteMultipartUploadResult", "ETag") {
             Ok(Some(etag)) => {
@@ -183,7 +197,8 @@ impl RemoteStore {
                 Ok(headers)
             }
             Ok(None) if xml::error_document(&body).code.is_some() => {
-                Err(self.without_secrets(refusal::error_within_success(self.dialect, &headers, &body)))
+                let heard = Heard { dialect: self.dialect, verb: Verb::Write, secrets: &secrets };
+                Err(refusal::error_within_success(&heard, &headers, &body))
             }
             // What broke off, or says neither, may have been the word that it failed: nothing is known.
             _ => Err(Error { http_status: 0, kind: Kind::Integrity, ..malformed }),

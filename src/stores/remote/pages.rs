@@ -1,6 +1,6 @@
 //! Listings, a page of the server's after the other.
 
-use super::super::http::Scope;
+use super::super::http::{Answer, Scope};
 use super::dialect::Dialect;
 use super::refusal::Verb;
 use super::webdav::Folders;
@@ -9,11 +9,11 @@ use crate::error::{Error, Kind, Result};
 use crate::stores::Found;
 use crate::trace::Trace;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 /// The most bytes of a page.
-pub(super) const MOST_OF_PAGE: usize = 16 << 20;
+const MOST_OF_PAGE: usize = 16 << 20;
 /// Bytes from which on a page is read on the pool.
 const READ_ELSEWHERE: usize = 64 << 10;
 
@@ -85,6 +85,21 @@ impl Pages {
     }
 }
 
+impl RemoteStore {
+    /// Reads the document of an answer: a long one on the pool.
+    pub(super) async fn read_document<T: Send + 'static>(
+        &self,
+        answer: Answer,
+        read: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let body = answer.collect(MOST_OF_PAGE).await?;
+        if body.len() < READ_ELSEWHERE {
+            return read(&body);
+        }
+        self.service.pool.run(move || read(&body)).await
+    }
+}
+
 /// A listing whose server gives a token for the next page.
 #[derive(Default)]
 struct Tokens {
@@ -96,6 +111,31 @@ struct Tokens {
     token: Option<String>,
     /// The last entry given, in the server's words.
     last: Vec<u8>,
+    /// The keys of the page before, where the order of keys does not tell whether they come again.
+    page_before: HashSet<Vec<u8>>,
+    anchor: Anchor,
+}
+
+/// A token kept to find a circle of them: it is replaced by a later one each time that twice as many have come.
+#[derive(Default)]
+struct Anchor {
+    token: Option<String>,
+    seen: u64,
+    until: u64,
+}
+
+impl Anchor {
+    fn meets(&mut self, token: &str) -> bool {
+        if self.token.as_deref() == Some(token) {
+            return true;
+        }
+        if self.seen >= self.until {
+            self.token = Some(token.to_string());
+            self.until = self.seen * 2 + 1;
+        }
+        self.seen += 1;
+        false
+    }
 }
 
 impl Tokens {
@@ -104,13 +144,17 @@ impl Tokens {
             return Err(Error::new(Kind::Unsupported, "this store has no listing"));
         };
         let mut page = self.page(store, pages.as_ref()).await?;
-        if page.token.is_some() && page.token == self.token {
-            return Err(self.repeats("the name of the next page is that of the page before"));
-        }
+        let dialect_lists_in_order = store.dialect.lists_in_order();
         page.found.sort_by(|a, b| a.key.cmp(&b.key));
         self.check_order(store.dialect, &page.found)?;
+        if page.token.as_ref().is_some_and(|token| self.anchor.meets(token)) {
+            return Err(self.repeats("the name of the next page is that of an earlier one"));
+        }
         if let Some(last) = page.found.last() {
             self.last.clone_from(&last.key);
+        }
+        if !dialect_lists_in_order {
+            self.page_before = page.found.iter().map(|found| found.key.clone()).collect();
         }
         self.token = page.token;
         let found = page.found.into_iter().filter_map(|found| self.kept(store, found)).collect();
@@ -131,11 +175,8 @@ impl Tokens {
         if answer.status != http::StatusCode::OK {
             return Err(store.refusal(Verb::List, answer).await);
         }
-        let (dialect, body) = (store.dialect, answer.collect(MOST_OF_PAGE).await?);
-        if body.len() < READ_ELSEWHERE {
-            return xml::page(dialect, &body);
-        }
-        store.service.pool.run(move || xml::page(dialect, &body)).await
+        let dialect = store.dialect;
+        store.read_document(answer, move |body| xml::page(dialect, body)).await
     }
 
     /// The delimiter, where the server can be trusted with it. Azurite looks at its first character only; what it is
@@ -147,7 +188,8 @@ impl Tokens {
 
     fn check_order(&self, dialect: Dialect, found: &[Found]) -> Result<()> {
         let is_behind = found.first().is_none_or(|first| self.last.is_empty() || first.key > self.last);
-        let is_new = is_behind || (!dialect.lists_in_order() && found.iter().all(|found| found.key != self.last));
+        let is_unseen = || found.iter().all(|found| !self.page_before.contains(&found.key));
+        let is_new = if dialect.lists_in_order() { is_behind } else { is_unseen() };
         let has_twins = found.windows(2).any(|pair| pair[0].key == pair[1].key);
         if !is_new || has_twins {
             return Err(self.repeats("a key comes again, or before one that came already"));
@@ -168,5 +210,22 @@ impl Tokens {
         found.key.drain(..store.root.len());
         // What is left of the marker of the root's own folder has no name.
         (!found.key.is_empty() && found.key > self.after).then_some(found)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_of_tokens_is_found() {
+        for (before, around) in [(0, 1), (0, 2), (3, 5), (17, 100)] {
+            let mut anchor = Anchor::default();
+            let tokens = (0..before).chain((0..).map(|index| before + index % around));
+            let found = tokens.take(10_000).position(|token| anchor.meets(&token.to_string()));
+            assert!(found.is_some_and(|at| at >= before + around), "{before} {around}: {found:?}");
+        }
+        let mut anchor = Anchor::default();
+        assert!(!(0..10_000).any(|token| anchor.meets(&token.to_string())));
     }
 }

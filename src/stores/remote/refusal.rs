@@ -1,5 +1,6 @@
 //! What a server says when it does not do what was asked, as errors of ours.
 
+use super::config::without;
 use super::dialect::{Dialect, text};
 use super::{moment, xml};
 use crate::error::{Error, Kind};
@@ -22,47 +23,64 @@ pub(super) enum Verb {
     List,
 }
 
+/// What an answer is an answer to.
+pub(super) struct Heard<'a> {
+    pub(super) dialect: Dialect,
+    pub(super) verb: Verb,
+    /// What must not be shown, though the server says it.
+    pub(super) secrets: &'a [String],
+}
+
+impl Heard<'_> {
+    /// A server's words, fit for a message: nothing of what is secret, which is looked for before they are cut.
+    fn words(&self, words: &str) -> String {
+        plain(&without(self.secrets, words.to_string()))
+    }
+}
+
 /// The error of an answer that is none, from its head and the beginning of its body.
-pub(super) fn error(dialect: Dialect, verb: Verb, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+pub(super) fn error(heard: &Heard<'_>, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    let Heard { dialect, verb, .. } = *heard;
     let mut said = xml::error_document(body);
     if let Some(code) = text(headers, "x-ms-error-code") {
         said.code = Some(code.to_string());
     }
-    let code = said.code.as_deref().map(plain).filter(|code| !code.is_empty());
-    let (kind, advice) = meaning(dialect, verb, status, code.as_deref().unwrap_or_default());
+    for words in [&mut said.code, &mut said.message, &mut said.region, &mut said.endpoint] {
+        *words = words.take().map(|words| heard.words(&words)).filter(|words| !words.is_empty());
+    }
+    let code = said.code.as_deref().unwrap_or_default();
+    let (kind, advice) = meaning(dialect, verb, status, code);
     let mut message = format!("the server answered {}", status.as_u16());
     if let Some(reason) = status.canonical_reason() {
         message = format!("{message} {reason}");
     }
-    let told = said.message.as_deref().map(plain).filter(|told| !told.is_empty());
-    for (separator, words) in [(", ", &code), (": ", &told)] {
+    for (separator, words) in [(", ", &said.code), (": ", &said.message)] {
         if let Some(words) = words {
             message = format!("{message}{separator}{words}");
         }
     }
-    if let Some(advice) = advice.or_else(|| wrong_place(dialect, status, headers, &said)) {
+    if let Some(advice) = advice.or_else(|| wrong_place(heard, status, headers, &said)) {
         message = format!("{message}; {advice}");
     }
-    let retryable = is_retryable(status, code.as_deref().unwrap_or_default());
     Error {
         http_status: status.as_u16(),
-        request_id: dialect.request_id(headers),
-        server_code: code.map(Into::into),
+        request_id: dialect.request_id(headers).map(|id| heard.words(&id).into()),
         retry_after: text(headers, "retry-after").and_then(retry_after),
-        retryable,
+        retryable: is_retryable(status, code),
+        server_code: said.code.map(Into::into),
         ..Error::new(kind, message)
     }
 }
 
 /// A 200 whose document says that it is none.
-pub(super) fn error_within_success(dialect: Dialect, headers: &HeaderMap, body: &[u8]) -> Error {
+pub(super) fn error_within_success(heard: &Heard<'_>, headers: &HeaderMap, body: &[u8]) -> Error {
     let said = xml::error_document(body);
     let status = match said.code.as_deref() {
         Some("InternalError") => StatusCode::INTERNAL_SERVER_ERROR,
         Some("SlowDown" | "ServiceUnavailable" | "ServerBusy") => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     };
-    let error = error(dialect, Verb::Write, status, headers, body);
+    let error = error(heard, status, headers, body);
     Error {
         message: error.message.replacen(
             &format!("answered {}", status.as_u16()),
@@ -123,18 +141,18 @@ fn is_retryable(status: StatusCode, code: &str) -> bool {
 }
 
 /// Which setting to change where the server says that it is not the right one.
-fn wrong_place(dialect: Dialect, status: StatusCode, headers: &HeaderMap, said: &xml::Said) -> Option<String> {
+fn wrong_place(heard: &Heard<'_>, status: StatusCode, headers: &HeaderMap, said: &xml::Said) -> Option<String> {
     let region = text(headers, "x-amz-bucket-region").or(said.region.as_deref());
     let is_elsewhere = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
     let is_wrong_region = said.code.as_deref() == Some("AuthorizationHeaderMalformed") || is_elsewhere;
-    match (dialect, region, &said.endpoint, text(headers, "location")) {
+    match (heard.dialect, region, &said.endpoint, text(headers, "location")) {
         (Dialect::S3, Some(region), _, _) if is_wrong_region => {
-            Some(format!("the bucket is in another region: set region={}", plain(region)))
+            Some(format!("the bucket is in another region: set region={}", heard.words(region)))
         }
-        (_, _, Some(endpoint), _) if is_elsewhere => Some(format!("set the endpoint to {}", plain(endpoint))),
+        (_, _, Some(endpoint), _) if is_elsewhere => Some(format!("set the endpoint to {endpoint}")),
         (_, _, _, Some(location)) if is_elsewhere => {
             let place = location.split(['?', '#']).next().unwrap_or_default();
-            Some(format!("it is at {}: change the endpoint or the URL", plain(place)))
+            Some(format!("it is at {}: change the endpoint or the URL", heard.words(place)))
         }
         _ if is_elsewhere => Some("the endpoint, or the region, is not the right one".to_string()),
         _ => None,
@@ -167,7 +185,8 @@ mod tests {
     fn told(dialect: Dialect, verb: Verb, status: u16, headers: &[(&'static str, &str)], body: &[u8]) -> Error {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()));
-        error(dialect, verb, StatusCode::from_u16(status).unwrap(), &headers.collect(), body)
+        let heard = Heard { dialect, verb, secrets: &["very secret".to_string()] };
+        error(&heard, StatusCode::from_u16(status).unwrap(), &headers.collect(), body)
     }
 
     #[test]
@@ -178,6 +197,15 @@ mod tests {
         assert_eq!(error.server_code.as_deref(), Some("SignatureDoesNotMatch"));
         assert_eq!(error.request_id.as_deref(), Some("r1"));
         assert!(error.message.contains("403 Forbidden, SignatureDoesNotMatch: The signature is wrong"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_not_told_and_not_cut_in_two() {
+        let long = "x".repeat(MOST_OF_MESSAGE - 4);
+        let body = format!("<Error><Code>a very secret b</Code><Message>{long}very secret</Message></Error>");
+        let error = told(Dialect::S3, Verb::Read, 400, &[("x-amz-request-id", "very secret")], body.as_bytes());
+        let shown = format!("{} {:?} {:?}", error.message, error.server_code, error.request_id);
+        assert!(!shown.contains("very"), "{shown}");
     }
 
     #[test]

@@ -5,6 +5,9 @@ use crate::trace::Trace;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// The most retries of what makes no sense.
+const MOST_OF_NONSENSE: u32 = 2;
+
 /// The numbers of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Policy {
@@ -34,7 +37,8 @@ impl Retry {
     /// Waits until it is time to try again. Gives the error back where it would not help, or not in time.
     pub(crate) async fn again(&mut self, error: Error) -> Result<()> {
         // An object that changed is the caller's to get again, as a whole.
-        if !error.retryable || error.kind == Kind::Changed || self.retries >= self.policy.max_retries {
+        let most = if is_nonsense(&error) { MOST_OF_NONSENSE } else { u32::MAX }.min(self.policy.max_retries);
+        if !error.retryable || error.kind == Kind::Changed || self.retries >= most {
             return Err(error);
         }
         let wait = jittered(self.backoff).max(error.retry_after.unwrap_or_default());
@@ -52,6 +56,11 @@ impl Retry {
         self.backoff = (self.backoff * 2).min(self.policy.max_backoff);
         Ok(())
     }
+}
+
+/// Whether a server answered, and what it said makes no sense: that seldom gets better.
+fn is_nonsense(error: &Error) -> bool {
+    error.kind == Kind::Server && error.http_status < 400
 }
 
 /// Half of it and a random part of the other half: so that those who failed together do not come back together.

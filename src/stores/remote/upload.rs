@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::memory::Lent;
 use crate::outcome::{Details, Done};
 use crate::trace::Trace;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use object_store::{Attribute, Attributes, UpdateVersion};
 use std::sync::Arc;
 
@@ -93,7 +93,12 @@ impl RemoteStore {
         let answer = self.ask(scope, self.client.objects.put_opts(&path, placeholder(whole.size), put)).await?;
         let verb = if options.mode == PutMode::Create { Verb::Create } else { Verb::Write };
         match answer.status.as_u16() {
-            200 | 201 | 204 => Ok(answer.headers),
+            200 | 201 | 204 if answer.method == Method::PUT => Ok(answer.headers),
+            405 | 409 if answer.method.as_str() == "MKCOL" => {
+                // Of two puts into a new folder, one comes too late to make it.
+                let message = "the folder of the key was being made by somebody else";
+                Err(Error { retryable: true, http_status: 409, ..Error::new(Kind::Server, message) })
+            }
             _ => Err(self.refusal(verb, answer).await),
         }
     }

@@ -1,7 +1,6 @@
 //! Listings of plain HTTP servers that know WebDAV: a folder after the other, in order of the bytes of keys.
 
 use super::super::http::Scope;
-use super::pages::MOST_OF_PAGE;
 use super::refusal::Verb;
 use super::{RemoteStore, xml};
 use crate::error::{Error, Kind, Result};
@@ -79,8 +78,8 @@ impl Folders {
         let answer = store.ask(Scope::reading(), store.client.objects.list_with_delimiter(place)).await?;
         match answer.status.as_u16() {
             207 => {
-                let body = answer.collect(MOST_OF_PAGE).await?;
-                xml::folder(&body, &store.client.base_path, folder)
+                let (base, folder) = (store.client.base_path.clone(), folder.to_vec());
+                store.read_document(answer, move |body| xml::folder(body, &base, &folder)).await
             }
             404 => Ok(Vec::new()),
             405 | 501 => {
@@ -89,6 +88,23 @@ impl Folders {
                 Err(Error { kind: Kind::Unsupported, message, ..error })
             }
             _ => Err(store.refusal(Verb::List, answer).await),
+        }
+    }
+}
+
+impl RemoteStore {
+    /// Whether there is no object at a key: nothing at all, or a folder, which a server may delete with all that is in
+    /// it. A server that cannot tell has no folders.
+    pub(super) async fn is_no_object(&self, key: &str, path: &Path) -> Result<bool> {
+        let answer = self.ask(Scope::reading(), self.client.objects.list_with_delimiter(Some(path))).await?;
+        match answer.status.as_u16() {
+            207 => {
+                let (base, key) = (self.client.base_path.clone(), self.full(key).into_bytes());
+                self.read_document(answer, move |body| xml::is_folder(body, &base, &key)).await
+            }
+            404 => Ok(true),
+            400 | 403 | 405 | 501 => Ok(false),
+            _ => Err(self.refusal(Verb::Delete, answer).await),
         }
     }
 }

@@ -8,6 +8,9 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
+/// No document of a server has elements deeper in each other.
+const DEEPEST: usize = 32;
+
 /// What an error document says.
 #[derive(Debug, Default)]
 pub(super) struct Said {
@@ -65,7 +68,7 @@ pub(super) fn page(dialect: Dialect, body: &[u8]) -> Result<Page> {
     let root = if azure { "EnumerationResults" } else { "ListBucketResult" };
     let mut page = Page::default();
     let mut entry = Entry::default();
-    let mut is_truncated = false;
+    let mut is_truncated = azure.then_some(false);
     let mut path = Path::default();
     let mut reader = Reader::from_reader(body);
     while let Some(element) = path.next_element(&mut reader)? {
@@ -77,7 +80,13 @@ pub(super) fn page(dialect: Dialect, body: &[u8]) -> Result<Page> {
             (_, "Contents" | "Blob") => page.found.extend(std::mem::take(&mut entry).finish(dialect)?),
             (_, "CommonPrefixes" | "BlobPrefix") => page.found.push(std::mem::take(&mut entry).finish_prefix()?),
             ("Contents" | "CommonPrefixes" | "Blob" | "BlobPrefix" | "Properties", _) => entry.take(element)?,
-            (_, "IsTruncated") if path.depth() == 1 => is_truncated = element.text == b"true",
+            (_, "IsTruncated") if path.depth() == 1 => {
+                is_truncated = match element.text.trim_ascii() {
+                    b"true" => Some(true),
+                    b"false" => Some(false),
+                    _ => None,
+                };
+            }
             (_, "NextContinuationToken" | "NextMarker") if path.depth() == 1 && !element.text.is_empty() => {
                 page.token = Some(String::from_utf8(element.text).map_err(|_| no_listing("its token is no text"))?);
             }
@@ -88,8 +97,9 @@ pub(super) fn page(dialect: Dialect, body: &[u8]) -> Result<Page> {
         return Err(no_listing("there is no document"));
     }
     match (is_truncated, &page.token) {
-        (true, None) => Err(no_listing("more follows, and nothing says how to ask for it")),
-        (false, Some(_)) if !azure => Ok(Page { token: None, ..page }),
+        (None, _) => Err(no_listing("it does not say whether more follows")),
+        (Some(true), None) => Err(no_listing("more follows, and nothing says how to ask for it")),
+        (Some(false), Some(_)) if !azure => Err(no_listing("it names the next page, and says that there is none")),
         _ => Ok(page),
     }
 }
@@ -111,6 +121,26 @@ pub(super) fn folder(body: &[u8], base: &[u8], folder: &[u8]) -> Result<Vec<Foun
         }
     }
     if path.root.is_empty() { Err(no_listing("there is no document")) } else { Ok(found) }
+}
+
+/// Whether a WebDAV server tells that a key is a folder.
+pub(super) fn is_folder(body: &[u8], base: &[u8], key: &[u8]) -> Result<bool> {
+    let mut entry = Entry::default();
+    let mut path = Path::default();
+    let mut reader = Reader::from_reader(body);
+    while let Some(element) = path.next_element(&mut reader)? {
+        match element.name.as_str() {
+            "href" if path.parent() == "response" => entry.key = Some(key_of_href(&element.text, base)?),
+            "response" => {
+                let told = std::mem::take(&mut entry);
+                if told.is_folder && told.key.is_some_and(|told| told.strip_suffix(b"/").unwrap_or(&told) == key) {
+                    return Ok(true);
+                }
+            }
+            _ => entry.take_property(element)?,
+        }
+    }
+    if path.root == "multistatus" { Ok(false) } else { Err(no_listing("its root is another element")) }
 }
 
 /// The key of a path, or of a whole URL, at the server.
@@ -246,9 +276,9 @@ impl Path {
     fn next_element(&mut self, reader: &mut Reader<&[u8]>) -> Result<Option<Element>> {
         loop {
             match reader.read_event().map_err(|_| no_listing("it is not XML, or breaks off"))? {
-                Event::Start(start) => self.open(&start),
+                Event::Start(start) => self.open(&start)?,
                 Event::Empty(start) => {
-                    self.open(&start);
+                    self.open(&start)?;
                     return Ok(self.open.pop());
                 }
                 Event::End(_) => return Ok(self.open.pop()),
@@ -262,7 +292,10 @@ impl Path {
         }
     }
 
-    fn open(&mut self, start: &BytesStart<'_>) {
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<()> {
+        if self.open.len() >= DEEPEST {
+            return Err(no_listing("its elements lie too deep in each other"));
+        }
         let name = String::from_utf8_lossy(start.local_name().as_ref()).into_owned();
         if self.root.is_empty() {
             self.root.clone_from(&name);
@@ -270,6 +303,7 @@ impl Path {
         let is_encoded =
             start.try_get_attribute("Encoded").is_ok_and(|found| found.is_some_and(|a| &*a.value == b"true"));
         self.open.push(Element { name, text: Vec::new(), is_encoded });
+        Ok(())
     }
 
     fn add(&mut self, text: &[u8]) {
@@ -310,6 +344,7 @@ mod tests {
     #[test]
     fn keys_are_whatever_stands_there() {
         let entry = |key: &str| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>");
+        let end = "<IsTruncated>false</IsTruncated></ListBucketResult>";
         for (written, key) in [
             ("a//b", "a//b"),
             ("a&amp;b&lt;&#228;&#xE4;", "a&b<ää"),
@@ -318,19 +353,22 @@ mod tests {
             ("a/", "a/"),
             ("&#13;\u{1}", "\r\u{1}"),
         ] {
-            let page = s3(&(entry(written) + "</ListBucketResult>")).unwrap();
+            let page = s3(&(entry(written) + end)).unwrap();
             assert_eq!(page.found[0].key, key.as_bytes(), "{written}");
         }
     }
 
     #[test]
     fn a_page_is_whole_or_an_error() {
-        assert!(s3("</ListBucketResult>").unwrap().found.is_empty());
+        assert!(s3("<IsTruncated>false</IsTruncated></ListBucketResult>").unwrap().found.is_empty());
         let more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>";
         assert_eq!(s3(more).unwrap().token.as_deref(), Some("t"));
         for wrong in [
             "",
+            "</ListBucketResult>",
             "<IsTruncated>true</IsTruncated></ListBucketResult>",
+            "<IsTruncated>yes</IsTruncated></ListBucketResult>",
+            "<IsTruncated>false</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>",
             "<Contents><Key>a</Key></Contents></ListBucketResult>",
             "<Contents><Size>1</Size></Contents></ListBucketResult>",
             "<Contents><Key>a</Key><Size>-1</Size></Contents></ListBucketResult>",
@@ -342,6 +380,12 @@ mod tests {
         for wrong in [&b""[..], b"<html></html>", b"{}", b"\xff\xfe", b"<Error><Code>x</Code></Error>"] {
             assert!(page(Dialect::S3, wrong).is_err());
         }
+    }
+
+    #[test]
+    fn a_document_without_bottom_is_an_error() {
+        assert!(page(Dialect::S3, "<a>".repeat(1 << 20).as_bytes()).is_err());
+        assert!(error_document("<a>".repeat(1 << 20).as_bytes()).code.is_none());
     }
 
     #[test]
@@ -365,7 +409,7 @@ mod tests {
         };
         assert_eq!(inside("/base/a/b%20c").unwrap()[0].key, b"a/b c");
         assert_eq!(inside("http://host/base/a/b").unwrap()[0].key, b"a/b");
-        assert!(inside("/base/a/").unwrap().is_empty() && inside("/base/a").is_err());
+        assert!(inside("/base/a/").unwrap().is_empty() && inside("/base/a").unwrap().is_empty());
         for wrong in ["/elsewhere/a/b", "/base/c/b", "/base/a/b/c"] {
             assert!(inside(wrong).is_err(), "{wrong}");
         }
