@@ -104,13 +104,14 @@ impl Flight {
     fn end(&mut self, promise: Promise, mut outcome: Outcome) {
         let work = self.work.take();
         let trace = work.as_ref().and_then(|work| work.trace.clone());
+        let last = trace.as_ref().and_then(|trace| trace.last());
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(work)))
             && outcome.is_err()
         {
             outcome = Err(Box::new(Error::panic(&*payload)));
         }
         if let (Some(trace), Err(error)) = (trace, &mut outcome) {
-            trace.complete(error);
+            trace.complete(error, last);
         }
         let began = matches!(self.stage, Stage::Working { .. });
         // The permit is free before the completion can bring the next request.

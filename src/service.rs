@@ -146,8 +146,8 @@ fn start(settings: Settings, threads: &mut Threads) -> Result<Shared> {
 fn start_io(index: u32, threads: &mut Threads) -> Result<Handle> {
     let runtime = Builder::new_current_thread()
         .enable_all()
-        // For names that are looked up: a slow answer holds up no other work.
-        .max_blocking_threads(1)
+        // For names that are looked up: a slow answer holds up no other work, and few other names.
+        .max_blocking_threads(4)
         .build()
         .map_err(|error| Error::new(Kind::Io, format!("the system gave no event loop: {error}")))?;
     let handle = runtime.handle().clone();

@@ -37,6 +37,16 @@ impl Trace {
         *lock(&self.last) = Some(error);
     }
 
+    /// How the last attempt failed does not matter any more.
+    pub(crate) fn forget(&self) {
+        *lock(&self.last) = None;
+    }
+
+    /// How the last attempt failed, if another is under way or to follow.
+    pub(crate) fn last(&self) -> Option<Error> {
+        lock(&self.last).clone()
+    }
+
     /// It follows.
     pub(crate) fn try_again(&self) {
         self.retries.fetch_add(1, Relaxed);
@@ -76,11 +86,10 @@ impl Trace {
         self.deadline.get().copied()
     }
 
-    /// Adds what is known to the error that the request ends with.
-    pub(crate) fn complete(&self, error: &mut Error) {
+    /// Adds what is known to the error that the request ends with. `last` is how its last attempt failed.
+    pub(crate) fn complete(&self, error: &mut Error, last: Option<Error>) {
         error.attempts = error.attempts.max(self.attempts());
         error.maybe_committed |= self.is_in_doubt();
-        let last = lock(&self.last).take();
         if let (Kind::Deadline | Kind::Cancelled, Some(last)) = (error.kind, last) {
             error.message = format!("{}; the attempt before failed: {}", error.message, last.message);
             error.http_status = last.http_status;

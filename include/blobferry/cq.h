@@ -47,17 +47,18 @@ typedef struct blobferry_cq blobferry_cq_t;
 
 /*
  * Every submit call says which statuses its completion can have. Besides those,
- * any completion can have BLOBFERRY_E_CANCELLED, _DEADLINE, _PERMISSION, _IO,
- * _PANIC and _UNKNOWN; on file:// also _ARGUMENT, for a name that the file system
+ * any completion can have BLOBFERRY_E_CANCELLED, _CLOSED, _DEADLINE, _PERMISSION,
+ * _IO, _PANIC and _UNKNOWN; on file:// also _ARGUMENT, for a name that the file system
  * does not take (its segments may have fewer bytes, or it takes UTF-8 only); and
  * over a network those that a server's answer, or its absence, comes to:
  *
  *   _UNAUTHENTICATED  401, and codes that tell of keys and tokens
- *   _PERMISSION       403
- *   _NOT_FOUND        404, also of a bucket or container
+ *   _PERMISSION       403, 423, 451
+ *   _NOT_FOUND        404, 410, also of a bucket or container
  *   _UNSUPPORTED      405, 501
- *   _ARGUMENT         400, 413, and 3xx: a wrong endpoint or region, which the message names
- *   _PRECONDITION     409, 412
+ *   _ARGUMENT         400, 413, and 3xx (not http): a wrong endpoint or region, which the message names
+ *   _EXISTS           409, 412 to BLOBFERRY_PUT_CREATE
+ *   _PRECONDITION     409, 412 otherwise
  *   _THROTTLED        429, and 503 that asks to slow down
  *   _NO_SPACE         507
  *   _SERVER           the other 5xx, and answers that make no sense: another range than was asked for, a listing that

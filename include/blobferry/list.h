@@ -23,7 +23,10 @@
  * text of the last entry, as `start_after` of a new list, continues there.
  *
  * The memory of a list is bounded, however many keys there are: one page of
- * entries and, on file://, up to 16 384 names of each folder on the way down.
+ * entries and, on file://, up to 16 384 names of each folder on the way down; over
+ * a network one page of the server, which has 16 MiB at most, and on http the names
+ * of each folder on the way down: a folder whose description is longer cannot be
+ * listed (BLOBFERRY_E_SERVER; some 40 000 names).
  *
  * On file:// the walk holds one open folder for each level that it is below the
  * root. What is no object is not listed: folders, special files, links that lead
@@ -38,12 +41,12 @@ typedef struct blobferry_list blobferry_list_t;
 
 /* The entry stands for all keys that begin with `key`; it has no size, time or revision. */
 #define BLOBFERRY_ENTRY_PREFIX 1u
-/* The name is not UTF-8 (file:// only) or not a key of ours (`a//b`): it can be seen and not be got. */
+/* The name is not UTF-8 or not a key of ours (`a//b`): it can be seen and not be got. */
 #define BLOBFERRY_ENTRY_UNADDRESSABLE 2u
 
 /* One key of a page. 64 bytes for ever. */
 typedef struct blobferry_entry {
-  const char *key;              /* NUL-terminated; UTF-8 unless UNADDRESSABLE */
+  const char *key;              /* NUL-terminated; UTF-8, and without a NUL inside, unless UNADDRESSABLE */
   size_t      key_size;         /* bytes, without the NUL */
   uint64_t    size;             /* bytes of the object */
   int64_t     last_modified_ns; /* nanoseconds since 1970-01-01 UTC, or BLOBFERRY_TIME_UNKNOWN */

@@ -142,7 +142,8 @@ BLOBFERRY_API void blobferry_delete_options_init(blobferry_delete_options_t *opt
  * BLOBFERRY_E_RANGE.
  *
  * The completion's `result` is the number of bytes written. If the range does not
- * fit, its status is BLOBFERRY_E_TOO_SMALL and `result` is the size needed. After
+ * fit, its status is BLOBFERRY_E_TOO_SMALL and `result` is the size needed (0 where
+ * an HTTP server does not tell how large the object is). After
  * any failure the content of `buffer` is undefined; beyond `buffer_size` and
  * beyond the range nothing is ever written. Further statuses: BLOBFERRY_E_NOT_FOUND,
  * BLOBFERRY_E_UNSUPPORTED (file: neither a file nor a folder).

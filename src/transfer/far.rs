@@ -30,7 +30,7 @@ pub(super) fn get(
 /// The outcome of a request over a network, with what was tried for it.
 pub(super) fn verdict(trace: &Trace, ended: Result<Done>) -> Outcome {
     ended.map_err(|mut error| {
-        trace.complete(&mut error);
+        trace.complete(&mut error, None);
         Box::new(error)
     })
 }

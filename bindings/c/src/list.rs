@@ -24,10 +24,11 @@ pub struct blobferry_list_t {
 #[derive(Default)]
 struct Page {
     entries: Vec<blobferry_entry_t>,
-    texts: Vec<CString>,
+    keys: Vec<Vec<u8>>,
+    revisions: Vec<CString>,
 }
 
-// SAFETY: the pointers are to `texts`.
+// SAFETY: the pointers are to `keys` and `revisions`.
 unsafe impl Send for Page {}
 
 const BLOBFERRY_ENTRY_PREFIX: u32 = 1;
@@ -83,12 +84,15 @@ unsafe impl Struct for blobferry_next_options_t {
 
 impl Page {
     fn push(&mut self, entry: Entry) {
-        let key = cast::c_text(entry.key);
+        // A key of somebody else's may have a NUL byte in it: its size tells where it ends.
+        let mut key = entry.key;
+        let key_size = key.len();
+        key.push(0);
         let revision = entry.revision.map(cast::c_text);
         let flag = |is_set, flag| if is_set { flag } else { 0 };
         self.entries.push(blobferry_entry_t {
-            key: key.as_ptr(),
-            key_size: key.as_bytes().len(),
+            key: key.as_ptr().cast(),
+            key_size,
             size: entry.size,
             last_modified_ns: entry.last_modified_ns.unwrap_or(BLOBFERRY_TIME_UNKNOWN),
             revision: revision.as_ref().map_or(null(), |revision| revision.as_ptr()),
@@ -97,8 +101,8 @@ impl Page {
             reserved_flags: 0,
             reserved: [0; 2],
         });
-        self.texts.push(key);
-        self.texts.extend(revision);
+        self.keys.push(key);
+        self.revisions.extend(revision);
     }
 }
 

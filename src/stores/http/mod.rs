@@ -226,8 +226,12 @@ impl Transport {
 /// The request as it is sent: as the crate has written it, with the body that it has not seen.
 fn outgoing(request: HttpRequest, scope: &Scope, progress: &Arc<Progress>) -> Result<reqwest::Request> {
     let (parts, body) = request.into_parts();
-    let url = Url::parse(&parts.uri.to_string())
+    let mut url = Url::parse(&parts.uri.to_string())
         .map_err(|error| Error::argument(format!("the endpoint and key make no URL: {error}")))?;
+    if scope.is_of_folder && !url.path().ends_with('/') {
+        let folder = format!("{}/", url.path());
+        url.set_path(&folder);
+    }
     let mut outgoing = reqwest::Request::new(parts.method, url);
     *outgoing.headers_mut() = parts.headers;
     // Nobody's token is no token.
@@ -240,7 +244,10 @@ fn outgoing(request: HttpRequest, scope: &Scope, progress: &Arc<Progress>) -> Re
             Some(reqwest::Body::wrap(LentBody::new(upload, scope.doubt(), progress)))
         }
         (bytes, upload) => {
-            scope.sent();
+            // A folder that is made for an object is not the change.
+            if outgoing.method().as_str() != "MKCOL" {
+                scope.sent();
+            }
             match bytes {
                 Some(bytes) if bytes.is_empty() => None,
                 Some(bytes) => Some(bytes.clone().into()),

@@ -21,6 +21,8 @@ pub(in crate::stores) struct Scope {
     pub(super) upload: Option<Upload>,
     /// The crate is shown status and headers of the answer: where it does something with them.
     pub(super) shows_head: bool,
+    /// What is asked about is a folder, whose name ends with a `/`.
+    pub(super) is_of_folder: bool,
     /// Told once a change has been sent whole, if the call makes one.
     doubt: Option<Arc<Trace>>,
     seen: Mutex<Seen>,
@@ -36,12 +38,17 @@ struct Seen {
 impl Scope {
     /// A call that changes nothing.
     pub(in crate::stores) fn reading() -> Scope {
-        Scope { upload: None, shows_head: false, doubt: None, seen: Mutex::default() }
+        Scope { upload: None, shows_head: false, is_of_folder: false, doubt: None, seen: Mutex::default() }
     }
 
     /// A call that may take effect.
     pub(in crate::stores) fn changing(trace: &Arc<Trace>) -> Scope {
         Scope { doubt: Some(trace.clone()), ..Scope::reading() }
+    }
+
+    /// Asks about a folder.
+    pub(in crate::stores) fn of_folder(self) -> Scope {
+        Scope { is_of_folder: true, ..self }
     }
 
     /// Sends this.

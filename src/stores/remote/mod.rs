@@ -72,7 +72,7 @@ impl Pin {
 
     /// Whether two states can be told apart at all.
     pub(crate) fn is_known(&self) -> bool {
-        self.etag.is_some() || self.last_modified.is_some()
+        self.strong_etag().is_some() || self.last_modified.is_some() || self.generation.is_some()
     }
 
     fn strong_etag(&self) -> Option<&str> {
@@ -157,7 +157,7 @@ impl RemoteStore {
     async fn refusal(&self, verb: Verb, answer: Answer) -> Error {
         let (status, headers) = (answer.status, answer.headers.clone());
         let secrets = [&self.secrets[..], &answer.secrets()].concat();
-        if answer.leads_to_folder && self.dialect == Dialect::Web {
+        if answer.leads_to_folder && self.dialect == Dialect::Web && verb == Verb::Read {
             let error = Error::new(Kind::NotFound, "there is a folder of this name, and no object");
             return Error { http_status: status.as_u16(), ..error };
         }

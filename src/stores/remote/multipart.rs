@@ -158,12 +158,13 @@ impl RemoteStore {
                 Err(error) => error,
             };
             settle(trace, &error);
+            // Done already, by an attempt whose answer was lost? An upload that is still there was not completed.
             if trace.is_in_doubt()
+                && error.kind == Kind::NotFound
                 && let Some(expected) = &expected
                 && let Ok(details) = self.head_once(&upload.key).await
                 && details.revision.as_deref() == Some(expected)
             {
-                // It is there: what was lost was only the answer.
                 return Ok(details);
             }
             retry.again(gone(error)).await?;
@@ -191,7 +192,9 @@ impl RemoteStore {
         let body = answer.collect(MOST_OF_ERROR).await?;
         match xml::text_in(&body, "CompleteMultipartUploadResult", "ETag") {
             Ok(Some(etag)) => {
-                if let Ok(etag) = etag.parse() {
+                if !etag.is_empty()
+                    && let Ok(etag) = etag.parse()
+                {
                     headers.entry("etag").or_insert(etag);
                 }
                 Ok(headers)
@@ -271,7 +274,9 @@ impl Drop for Begun {
 
 /// An upload that is not there any more was taken away: that is no missing object.
 fn gone(error: Error) -> Error {
-    if error.kind != Kind::NotFound || error.server_code.as_deref() == Some("NoSuchBucket") {
+    let code = error.server_code.as_deref();
+    let is_gone = error.kind == Kind::NotFound && code != Some("NoSuchBucket") || code == Some("InvalidBlockList");
+    if !is_gone {
         return error;
     }
     let message = format!("the upload is gone, aborted or completed by somebody else: {}", error.message);

@@ -194,6 +194,9 @@ impl Tokens {
         if !is_new || has_twins {
             return Err(self.repeats("a key comes again, or before one that came already"));
         }
+        if self.delimiter.is_empty() && found.iter().any(|found| found.is_prefix) {
+            return Err(self.repeats("it has groups, and was asked for none"));
+        }
         if let Some(stranger) = found.iter().find(|found| !found.key.starts_with(self.prefix.as_bytes())) {
             let key = String::from_utf8_lossy(&stranger.key).into_owned();
             return Err(self.repeats(&format!("`{}` does not begin as was asked", crate::error::shown(&key))));

@@ -109,6 +109,12 @@ fn meaning(dialect: Dialect, verb: Verb, status: StatusCode, code: &str) -> (Kin
         "SlowDown" | "ServerBusy" | "TooManyRequests" => return (Kind::Throttled, None),
         "AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect" => return (Kind::Argument, None),
         "BlobAlreadyExists" => return (Kind::Exists, None),
+        "BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch" | "Md5Mismatch" | "IncompleteBody" => {
+            return (Kind::Integrity, None);
+        }
+        "OperationAborted" | "ConditionalRequestConflict" | "ContainerBeingDeleted" => return (Kind::Server, None),
+        // Something stands in the way, and it is not the object.
+        _ if status == StatusCode::CONFLICT && !code.is_empty() => return (Kind::Precondition, None),
         _ => {}
     }
     (of_status(dialect, verb, status), None)
@@ -137,7 +143,8 @@ fn of_status(dialect: Dialect, verb: Verb, status: StatusCode) -> Kind {
 /// Whether the same request may succeed soon.
 fn is_retryable(status: StatusCode, code: &str) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
-        || matches!(code, "RequestTimeout" | "SlowDown" | "OperationAborted" | "ConditionalRequestConflict")
+        || matches!(code, "RequestTimeout" | "SlowDown" | "IncompleteBody")
+        || matches!(code, "OperationAborted" | "ConditionalRequestConflict" | "ContainerBeingDeleted")
 }
 
 /// Which setting to change where the server says that it is not the right one.

@@ -27,6 +27,15 @@ pub(crate) struct Retry {
     backoff: Duration,
 }
 
+impl Drop for Retry {
+    /// What was made good, or is told, is not to be told with what comes later.
+    fn drop(&mut self) {
+        if self.retries > 0 {
+            self.trace.forget();
+        }
+    }
+}
+
 impl Retry {
     pub(super) fn new(policy: Policy, trace: &Arc<Trace>) -> Retry {
         trace.begin();

@@ -75,7 +75,7 @@ impl Folders {
             return Ok(Vec::new());
         }
         let place = (!path.as_ref().is_empty()).then_some(&path);
-        let answer = store.ask(Scope::reading(), store.client.objects.list_with_delimiter(place)).await?;
+        let answer = store.ask(Scope::reading().of_folder(), store.client.objects.list_with_delimiter(place)).await?;
         match answer.status.as_u16() {
             207 => {
                 let (base, folder) = (store.client.base_path.clone(), folder.to_vec());
@@ -98,6 +98,7 @@ impl RemoteStore {
     pub(super) async fn is_no_object(&self, key: &str, path: &Path) -> Result<bool> {
         let answer = self.ask(Scope::reading(), self.client.objects.list_with_delimiter(Some(path))).await?;
         match answer.status.as_u16() {
+            _ if answer.leads_to_folder => Ok(true),
             207 => {
                 let (base, key) = (self.client.base_path.clone(), self.full(key).into_bytes());
                 self.read_document(answer, move |body| xml::is_folder(body, &base, &key)).await
