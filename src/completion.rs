@@ -5,6 +5,7 @@ use crate::error::{Asked, Error, Kind, Result};
 use crate::outcome::{Completion, Outcome};
 use crate::ring::Ring;
 use crate::sync::lock;
+use crate::threads::put_off;
 use crate::ticket::Credits;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{
@@ -94,9 +95,19 @@ impl Arrivals {
     }
 
     /// Makes a completion visible, and wakes whoever sleeps until there is one.
-    fn publish(&self, completion: Completion) {
+    fn publish(self: &Arc<Self>, completion: Completion) {
         self.credits.end(completion.ticket);
-        let sleepers = self.ring.push(completion);
+        match self.ring.push(completion) {
+            0 => self.end(0),
+            sleepers => {
+                let arrivals = self.clone();
+                put_off(move || arrivals.end(sleepers));
+            }
+        }
+    }
+
+    /// Wakes whoever slept when a completion came. With that its request has ended.
+    fn end(&self, sleepers: u32) {
         self.wake(sleepers);
         let before = self.life.fetch_sub(1, AcqRel);
         if before & RUNNING == 1 && before & (CLOSED | AWAITED) != 0 {

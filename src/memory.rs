@@ -271,8 +271,8 @@ impl LentMut {
     }
 }
 
-/// Run by `RUSTFLAGS="--cfg loom" cargo test --lib loom`.
-#[cfg(all(test, loom))]
+/// Run by `RUSTFLAGS="--cfg model" cargo test --lib loom`.
+#[cfg(all(test, model))]
 mod loom_models {
     use super::*;
     use crate::sync::{UnsafeCell, model};

@@ -123,7 +123,7 @@ impl<T> Ring<T> {
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
         // A model that fails cannot be asked anything any more.
-        #[cfg(loom)]
+        #[cfg(model)]
         if std::thread::panicking() {
             return;
         }
@@ -135,7 +135,7 @@ fn lock<T>(mutex: &Mutex<T>) -> impl std::ops::DerefMut<Target = T> + '_ {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
 
@@ -174,8 +174,8 @@ mod tests {
     }
 }
 
-/// Run by `RUSTFLAGS="--cfg loom" cargo test --lib loom`.
-#[cfg(all(test, loom))]
+/// Run by `RUSTFLAGS="--cfg model" cargo test --lib loom`.
+#[cfg(all(test, model))]
 mod loom_models {
     use super::*;
     use crate::sync::model;

@@ -152,13 +152,13 @@ fn start_io(index: u32, threads: &mut Threads) -> Result<Handle> {
         .map_err(|error| Error::new(Kind::Io, format!("the system gave no event loop: {error}")))?;
     let handle = runtime.handle().clone();
     let (stop, stopped) = oneshot::channel();
-    let run = move || {
-        threads::set_io(index as usize);
+    let turn = move || {
         // Either end of the channel is the end.
         let _ = runtime.block_on(stopped);
         // A name that is still being looked up is not waited for.
         runtime.shutdown_background();
     };
+    let run = move || threads::run_io(index as usize, turn);
     threads.running.push(threads::spawn(format!("blobferry-io-{index}"), run)?);
     threads.stops.push(stop);
     Ok(handle)

@@ -3,7 +3,7 @@
 //! Every ordering that these two rest on has a name here. A model of loom weakens them one at a time and must
 //! then find the failure, which is how it is known that each is needed.
 
-#[cfg(loom)]
+#[cfg(model)]
 pub(crate) use loom::{
     cell::UnsafeCell,
     sync::{
@@ -11,7 +11,7 @@ pub(crate) use loom::{
         atomic::{AtomicU32, AtomicU64, AtomicUsize},
     },
 };
-#[cfg(not(loom))]
+#[cfg(not(model))]
 pub(crate) use std::sync::{
     Mutex,
     atomic::{AtomicU32, AtomicU64, AtomicUsize},
@@ -47,7 +47,7 @@ pub(crate) enum Site {
 /// The ordering at a site: `strong`, unless a model has weakened the site.
 #[inline(always)]
 pub(crate) fn order(site: Site, strong: Ordering) -> Ordering {
-    #[cfg(loom)]
+    #[cfg(model)]
     if model::is_weakened(site) {
         return Ordering::Relaxed;
     }
@@ -58,13 +58,13 @@ pub(crate) fn order(site: Site, strong: Ordering) -> Ordering {
 /// A sequentially consistent fence at a site, unless a model has taken it away.
 #[inline(always)]
 pub(crate) fn fence(site: Site) {
-    #[cfg(loom)]
+    #[cfg(model)]
     {
         if !model::is_weakened(site) {
             loom::sync::atomic::fence(Ordering::SeqCst);
         }
     }
-    #[cfg(not(loom))]
+    #[cfg(not(model))]
     {
         let _ = site;
         std::sync::atomic::fence(Ordering::SeqCst);
@@ -72,10 +72,10 @@ pub(crate) fn fence(site: Site) {
 }
 
 /// The part of loom's cell that is used, over the standard one.
-#[cfg(not(loom))]
+#[cfg(not(model))]
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
-#[cfg(not(loom))]
+#[cfg(not(model))]
 impl<T> UnsafeCell<T> {
     pub(crate) fn new(value: T) -> UnsafeCell<T> {
         UnsafeCell(std::cell::UnsafeCell::new(value))
@@ -93,7 +93,7 @@ pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, 
 }
 
 /// Runs models, and models of a weakened program.
-#[cfg(loom)]
+#[cfg(model)]
 pub(crate) mod model {
     use super::Site;
     use std::sync::Mutex;

@@ -3,21 +3,46 @@
 use crate::error::{Error, Kind, Result};
 use crate::live;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::thread::JoinHandle;
 
 thread_local! {
     static IS_OURS: Cell<bool> = const { Cell::new(false) };
-    static IO: Cell<usize> = const { Cell::new(0) };
+    static IO: Cell<Option<usize>> = const { Cell::new(None) };
+    static LATER: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Which of its service's I/O threads this one is.
 pub(crate) fn io() -> usize {
-    IO.get()
+    IO.get().unwrap_or_default()
 }
 
-pub(crate) fn set_io(index: usize) {
-    IO.set(index);
+/// Runs an I/O thread: `turn` until it ends, and what was put off behind it.
+pub(crate) fn run_io(index: usize, turn: impl FnOnce()) {
+    IO.set(Some(index));
+    turn();
+    do_what_was_put_off();
+}
+
+/// On an I/O thread, puts an act off until the tasks that are ready now have had their turn; elsewhere, acts at once.
+/// What wakes somebody is done better once all that he will look for is there.
+pub(crate) fn put_off(act: impl FnOnce() + 'static) {
+    if IO.get().is_none() {
+        return act();
+    }
+    let is_first = LATER.with_borrow_mut(|later| {
+        later.push(Box::new(act));
+        later.len() == 1
+    });
+    if is_first {
+        drop(tokio::spawn(async { do_what_was_put_off() }));
+    }
+}
+
+fn do_what_was_put_off() {
+    for act in LATER.take() {
+        act();
+    }
 }
 
 /// Whether the caller runs on a thread of ours, which must not wait for threads of ours.

@@ -142,7 +142,7 @@ fn next_tag(top: u64) -> u64 {
     ((top >> 32).wrapping_add(1)) << 32
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
 
@@ -190,8 +190,8 @@ mod tests {
     }
 }
 
-/// Run by `RUSTFLAGS="--cfg loom" cargo test --lib loom`.
-#[cfg(all(test, loom))]
+/// Run by `RUSTFLAGS="--cfg model" cargo test --lib loom`.
+#[cfg(all(test, model))]
 mod loom_models {
     use super::*;
     use crate::ring::Ring;

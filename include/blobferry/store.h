@@ -15,10 +15,13 @@
  *                            key `a/b` is the file b in the folder a. Percent
  *                            escapes in the URL are decoded.
  *   s3://BUCKET/PREFIX       Amazon S3 and what speaks as it does (s3a:// too, and
- *                            https:// URLs of amazonaws.com, r2.cloudflarestorage.com).
+ *                            https://BUCKET.s3.REGION.amazonaws.com/PREFIX,
+ *                            https://s3.REGION.amazonaws.com/BUCKET/PREFIX,
+ *                            https://ACCOUNT.r2.cloudflarestorage.com/BUCKET/PREFIX).
  *   az://CONTAINER/PREFIX    Azure Blob Storage (azure://, adl://, abfs[s]://
  *                            CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX too, and
- *                            https:// URLs of core.windows.net, fabric.microsoft.com).
+ *                            https://ACCOUNT.blob.core.windows.net/CONTAINER/PREFIX;
+ *                            all three with fabric.microsoft.com as well).
  *   gs://BUCKET/PREFIX       Google Cloud Storage.
  *   http[s]://HOST/PATH      Plain HTTP. To put, delete and list, the server has to
  *                            know WebDAV.
@@ -27,7 +30,10 @@
  *
  * A URL is taken as it is written: what would have to be changed in it (a `.` or
  * `..` segment, a backslash, a control character, a blank at an end) is refused. A
- * NAME has no blank and none of `/?#@:%[]`. No URL has a password or a query.
+ * NAME has no blank and none of `/?#@:%[]`. No URL has a password or a query, and a
+ * port only http:// and https:// ones of plain HTTP; for the others the option
+ * `endpoint` (gs: `base_url`) says which server it is. What a URL says (the server,
+ * the account, the region) an option cannot contradict.
  *
  *   option                       default  stores  meaning
  *   part_size                    8MiB     all     bytes of one parallel part of a large get or put
@@ -46,7 +52,7 @@
  *   max_connections              256      net     requests on the wire at once; others wait
  *   pool_idle_timeout            90s      net     after which an idle connection is closed
  *   pool_max_idle_per_host       64       net     idle connections kept by each I/O thread
- *   allow_http                   false    net     plain HTTP; an http:// URL allows it by itself
+ *   allow_http                   false    net     plain HTTP; an http:// URL or use_emulator allows it by itself
  *   root_certificates            -        net     a PEM file, or its text, to trust besides the system's
  *   disable_system_certificates  false    net     trust no others
  *   allow_invalid_certificates   false    net     trust anybody
@@ -59,10 +65,14 @@
  *
  * `net` are the stores over a network: s3, az, gs, http.
  * Sizes are bytes, or a number with KiB, MiB or GiB; times a number with ms, s, m
- * or h; truths are true and false. An unknown option is refused with the nearest one.
+ * or h; truths are true and false. What is a URL begins with http:// or https:// and
+ * has a host, no user (but proxy_url's), no query and no fragment. An unknown option
+ * is refused with the nearest one, and so is one that does nothing beside the others
+ * or contradicts them. part_size is at most 5 GiB (s3, gs), 4000 MiB (az).
  *
  * The options of each vendor have the names that the crate object_store gives them,
- * with or without aws_, azure_, google_ before them:
+ * with or without aws_, azure_, google_ before them; they are ASCII, without blanks
+ * at their ends:
  *
  *   s3: region (us-east-1), endpoint, access_key_id, secret_access_key, token,
  *       virtual_hosted_style_request, unsigned_payload, checksum_algorithm (sha256),
@@ -73,17 +83,50 @@
  *       container_authorization_token_file, metadata_endpoint, imdsv1_fallback
  *   az: account_name, account_key, sas_key, bearer_token, client_id, client_secret,
  *       tenant_id, authority_host, federated_token_file, endpoint, use_emulator,
- *       msi_endpoint, object_id, msi_resource_id, credential_type, encryption_key,
- *       skip_signature
+ *       use_fabric_endpoint, msi_endpoint, object_id, msi_resource_id,
+ *       encryption_key, skip_signature
  *   gs: service_account (a file), service_account_key (its text), bearer_token,
  *       application_credentials (a file), base_url, skip_signature
  *
- * CREDENTIALS are those of the options (`static`) where there are any. Otherwise
- * `credentials` has to say where they come from: `env`, from the variables that the
- * vendor's programs know, read when the store is opened; `instance`, from the
- * machine's own server of them; `anonymous`, none. Nothing else is looked at, no
- * file of the home folder and no server that was not named. They are never shown:
- * not in a message, and not in blobferry_store_settings.
+ * CREDENTIALS are one whole kind of them. Half of one, or two at once, are refused
+ * when the store is opened; no other kind is tried in its place.
+ *
+ *   credentials=static, which need not be said
+ *     s3: access_key_id and secret_access_key, and token where there is one
+ *     az: account_key; or sas_key; or bearer_token; or client_secret, client_id and
+ *         tenant_id, which are shown to authority_host; or use_emulator=true, which is
+ *         the emulator's own account at http://127.0.0.1:10000
+ *     gs: service_account; or service_account_key; or application_credentials; or
+ *         bearer_token
+ *   credentials=env, the same from variables, read when the store is opened; what is
+ *   empty is not there
+ *     s3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN; or
+ *         AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, and AWS_ROLE_SESSION_NAME,
+ *         AWS_ENDPOINT_URL_STS; or AWS_CONTAINER_CREDENTIALS_RELATIVE_URI; or
+ *         AWS_CONTAINER_CREDENTIALS_FULL_URI and
+ *         AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE; besides, AWS_REGION or
+ *         AWS_DEFAULT_REGION where neither the URL nor an option says the region
+ *     az: AZURE_STORAGE_ACCOUNT_KEY; or AZURE_STORAGE_SAS_TOKEN; or
+ *         AZURE_STORAGE_TOKEN; or AZURE_CLIENT_ID and AZURE_TENANT_ID with
+ *         AZURE_CLIENT_SECRET or AZURE_FEDERATED_TOKEN_FILE, and AZURE_AUTHORITY_HOST;
+ *         besides, AZURE_STORAGE_ACCOUNT_NAME
+ *     gs: GOOGLE_SERVICE_ACCOUNT; or GOOGLE_SERVICE_ACCOUNT_KEY; or
+ *         GOOGLE_APPLICATION_CREDENTIALS
+ *   credentials=instance, from the server of them that the machine has
+ *     s3: the one at metadata_endpoint (imdsv1_fallback: in the older way, too); or, where
+ *         they are given, web_identity_token_file and role_arn, and role_session_name,
+ *         endpoint_url_sts; or container_credentials_relative_uri; or
+ *         container_credentials_full_uri and container_authorization_token_file
+ *     az: the managed identity, of client_id, object_id or msi_resource_id where one is
+ *         given, at msi_endpoint, which is shown the variable IDENTITY_HEADER; or, where
+ *         it is given, federated_token_file with client_id and tenant_id
+ *     gs: the metadata server
+ *   credentials=anonymous, none: skip_signature=true says the same
+ *
+ * Nothing else is looked at, no file of the home folder and no server that was not
+ * named. Credentials that cannot be fetched are BLOBFERRY_E_UNAUTHENTICATED, or what
+ * the way there ended with, and all who wait for them share that. They are never
+ * shown: not in a message, and not in blobferry_store_settings.
  *
  * KEYS are the bytes that you write: UTF-8, 1 to 4095 bytes, segments divided by
  * `/`. A segment is not empty, `.` or `..` (so no `//`, no `/` at either end):
@@ -142,8 +185,9 @@
  * are in seconds; s3 and gs do not tell the time of a put.
  *
  * HTTP. Redirects of get and head are followed, five at most, and never from TLS to
- * none. A folder is no object: BLOBFERRY_E_NOT_FOUND. A listing asks for a folder
- * at a time.
+ * none. A folder is no object: get and head say BLOBFERRY_E_NOT_FOUND, and a delete,
+ * which asks first whether the key is one, leaves it alone. A put makes the folders
+ * of its key; it does not tell a revision. A listing asks for a folder at a time.
  *
  * WHAT EACH STORE CAN DO. `no` is BLOBFERRY_E_UNSUPPORTED before any byte moves.
  *
@@ -157,7 +201,8 @@
  *   BLOBFERRY_CAN_LIST_START_AFTER         yes     yes   yes  yes  yes  yes
  *
  * get of the whole object, put that overwrites, head, delete and list are in
- * every store.
+ * every store. conditional_put=disabled takes the conditions (PUT_CREATE, PUT_UPDATE)
+ * from s3.
  */
 typedef struct blobferry_store blobferry_store_t;
 
@@ -227,8 +272,8 @@ BLOBFERRY_API uint64_t blobferry_store_capabilities(const blobferry_store_t *sto
 /**
  * Read back the options in force, every default written out and secrets hidden.
  *
- * They are in order of their names, which are those without a vendor's prefix. The
- * value of a secret is `(hidden)`.
+ * They are in order of their names, which are those without a vendor's prefix, and
+ * with those that the URL says. The value of a secret is `(hidden)`.
  *
  * @param store      borrowed; NULL has no options
  * @param count_out  receives the number of options; may be NULL

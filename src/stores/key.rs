@@ -30,7 +30,7 @@ pub(crate) fn check(key: &str) -> Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::check;
 

@@ -328,13 +328,36 @@ fn check_written(url: &str) -> Result<()> {
     Ok(())
 }
 
-/// A URL without what may be secret: what stands before an `@`, and behind a `?` or `#`.
+/// A URL without what may be secret: what stands before an `@`, and behind a `?` or `#`. A password may have any of
+/// them in it: where it cannot be told from the rest, nothing is shown.
 fn without_secrets(url: &str) -> String {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    let (before, rest, authority_end) = match shown.split_once("://") {
-        Some((scheme, rest)) => (format!("{scheme}://"), rest, rest.find('/').unwrap_or(rest.len())),
-        None => (String::new(), shown, shown.len()),
+    let (before, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
     };
-    let from = rest[..authority_end].rfind('@').map_or(0, |at| at + 1);
-    format!("{before}{}", &rest[from..])
+    let (open, hidden) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    if hidden.contains('@') {
+        return format!("{before}…");
+    }
+    let from = open.rfind('@').map_or(0, |at| at + 1);
+    format!("{before}{}", &open[from..])
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_password_is_shown() {
+        for (url, told) in [
+            ("s3://bucket/a/b", "s3://bucket/a/b"),
+            ("s3://key:se/cret@bucket/a", "s3://bucket/a"),
+            ("https://me:se?cret@host/a", "https://…"),
+            ("https://host/a?sig=secret", "https://host/a"),
+            ("key:secret@bucket", "bucket"),
+            ("abfss://container@account/a", "abfss://account/a"),
+        ] {
+            assert_eq!(without_secrets(url), told);
+        }
+    }
 }

@@ -40,7 +40,9 @@ impl Options {
             let Some(name) = canonical(written, own, vendor) else {
                 let mut known: Vec<&str> = OF_ALL.iter().chain(own).copied().collect();
                 known.extend(vendor.map_or(&[][..], Vendor::names));
-                let guess = nearest(written, &known).map_or(String::new(), |near| format!("did you mean `{near}`? "));
+                let bare =
+                    vendor.map_or(&written[..], |vendor| written.strip_prefix(vendor.prefix()).unwrap_or(written));
+                let guess = nearest(bare, &known).map_or(String::new(), |near| format!("did you mean `{near}`? "));
                 let known = known.join(", ");
                 return Err(Error::argument(format!("unknown option `{written}`; {guess}{kind}:// knows {known}")));
             };
@@ -64,6 +66,19 @@ impl Options {
         if self.value(key).is_none() {
             self.given.push((key.to_string(), value));
         }
+    }
+
+    /// Sets an option, whether it is given or not.
+    pub(crate) fn put(&mut self, key: &str, value: String) {
+        match self.given.iter_mut().find(|(given, _)| given == key) {
+            Some((_, old)) => *old = value,
+            None => self.given.push((key.to_string(), value)),
+        }
+    }
+
+    /// Whether an option is given, and does not say that it is not wanted.
+    pub(crate) fn is_in_force(&self, key: &str) -> bool {
+        self.value(key).is_some_and(|value| value != "false")
     }
 
     /// The options that are neither of all stores nor among these.
@@ -190,11 +205,11 @@ fn shown(duration: Duration) -> String {
 /// The known word nearest to what was written, if one is near enough to have been meant.
 pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let distance = |word: &&str| strsim::damerau_levenshtein(written, word);
-    let near = known.iter().copied().min_by_key(distance)?;
-    (distance(&near) <= near.len().max(written.len()) / 2).then_some(near)
+    let is_near = |word: &&str| distance(word) <= word.len().max(written.len()) / 2;
+    known.iter().copied().filter(is_near).min_by_key(distance)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
 

@@ -37,7 +37,7 @@ pub(crate) fn parts(span: Span, part_size: u64) -> impl Iterator<Item = Span> {
     })
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
 

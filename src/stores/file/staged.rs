@@ -275,7 +275,7 @@ impl Drop for Folders<'_> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
     use crate::error::Kind;

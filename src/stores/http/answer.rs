@@ -45,7 +45,7 @@ impl Answer {
     /// What the server knows of the request and must not tell: tokens and signatures.
     pub(in crate::stores) fn secrets(&self) -> Vec<String> {
         let shown = self.shown.iter().flatten().filter_map(|value| value.to_str().ok());
-        let parts = shown.flat_map(|value| value.split([' ', ',', '=', ':']).chain([value]));
+        let parts = shown.flat_map(|value| value.split([' ', ',', '=', ':', '/']).chain(value.split(' ')));
         parts.filter(|part| part.len() >= 16).map(str::to_string).collect()
     }
 

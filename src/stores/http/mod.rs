@@ -5,6 +5,7 @@
 //! [`super::remote`] alone. A body that is sent from lent memory never passes through the crate either ([`upload`]).
 
 mod answer;
+mod credentials;
 mod crypto;
 mod failure;
 mod scope;
@@ -13,7 +14,7 @@ mod upload;
 
 pub(super) use answer::Answer;
 pub(super) use crypto::{Crypto, placeholder, sha256};
-pub(super) use scope::Scope;
+pub(super) use scope::{NO_CREDENTIALS, Scope};
 pub(super) use tls::Trust;
 pub(super) use upload::Upload;
 
@@ -52,6 +53,8 @@ pub(super) struct Wiring {
     pub(super) proxies: Vec<Proxy>,
     pub(super) uses_system_proxy: bool,
     pub(super) follows_redirects: bool,
+    /// What is stored packed comes packed: Google would unpack it, and tell the size of something else.
+    pub(super) takes_packed: bool,
 }
 
 /// What all connections of a store have in common.
@@ -121,21 +124,26 @@ impl HttpService for Service {
 
 impl Service {
     /// A store makes its own service last: the others before it are for credentials. Their answers are the crate's
-    /// to read; what fails is kept, too.
+    /// to read; what fails is kept.
     async fn call_for_credentials(&self, request: HttpRequest, scope: &Scope) -> Result<HttpResponse, HttpError> {
         let fetch = async {
-            let answer = self.checked(request, scope).await?;
+            // Whatever they are for, to ask for them changes nothing.
+            let answer = self.checked(request, &Scope::reading()).await?;
             let (status, headers) = (answer.status, answer.headers.clone());
             Ok((status, headers, answer.collect(MOST_OF_CREDENTIALS).await?))
         };
         let kept_as = |error: Error| {
-            scope.keep_credentials(error);
+            scope.keep_credentials(error.asked(NO_CREDENTIALS));
             kept()
         };
         let (status, headers, body) = fetch.await.map_err(kept_as)?;
-        if !status.is_success() {
-            scope.keep_credentials(refused_credentials(status));
-        }
+        let body = match credentials::refusal(status) {
+            None => credentials::readable(&body).map_err(kept_as)?,
+            Some(error) => {
+                kept_as(error);
+                body
+            }
+        };
         let mut response = HttpResponse::new(body.into());
         *response.status_mut() = status;
         *response.headers_mut() = headers;
@@ -149,12 +157,6 @@ impl Service {
         }
         self.transport.send(request, scope).await
     }
-}
-
-fn refused_credentials(status: http::StatusCode) -> Error {
-    let kind = if status.is_server_error() { Kind::Server } else { Kind::Unauthenticated };
-    let message = format!("the credentials could not be had: their server answered {status}");
-    Error { http_status: status.as_u16(), ..Error::new(kind, message) }
 }
 
 impl Transport {
@@ -213,6 +215,10 @@ impl Transport {
             .pool_idle_timeout(wiring.pool_idle_timeout)
             .pool_max_idle_per_host(wiring.pool_max_idle_per_host)
             .user_agent(&wiring.user_agent);
+        if wiring.takes_packed {
+            let packed = [(header::ACCEPT_ENCODING, header::HeaderValue::from_static("gzip"))];
+            builder = builder.default_headers(packed.into_iter().collect());
+        }
         if !wiring.uses_system_proxy {
             builder = builder.no_proxy();
         }

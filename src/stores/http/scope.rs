@@ -11,6 +11,9 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
+/// What every error about fetching credentials begins with.
+pub(in crate::stores) const NO_CREDENTIALS: &str = "the credentials could not be had";
+
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
 }
@@ -93,6 +96,11 @@ impl Scope {
         lock(&self.seen).credentials = Some(error);
     }
 
+    /// Why a fetch of credentials has failed, where it was within this call.
+    pub(in crate::stores) fn credentials_failure() -> Option<Error> {
+        SCOPE.try_with(|scope| lock(&scope.seen).credentials.clone()).ok().flatten()
+    }
+
     /// Makes the call. Gives the last answer, and what the crate made of it.
     pub(in crate::stores) async fn run<T>(
         self,
@@ -117,8 +125,13 @@ fn no_request() -> object_store::Error {
     object_store::Error::Generic { store: "HTTP", source: "what it is made of does not fit into one".into() }
 }
 
-/// What the crate refuses by itself is about credentials or the request's form.
+/// What the crate refuses by itself is about credentials, which say it themselves, or about the request's form.
 fn not_sent(error: &object_store::Error) -> Error {
+    let first: &(dyn std::error::Error + 'static) = error;
+    let mut causes = std::iter::successors(Some(first), |error| error.source());
+    if let Some(ours) = causes.find_map(|error| error.downcast_ref::<Error>()) {
+        return ours.clone();
+    }
     let kind = match error {
         object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. } => Kind::Unsupported,
         object_store::Error::Unauthenticated { .. } => Kind::Unauthenticated,

@@ -23,6 +23,8 @@ pub(in crate::stores) struct Trust {
     pub(in crate::stores) trusts_anybody: bool,
     /// Whether TLS is wanted at all: a store of plain HTTP needs no roots.
     pub(in crate::stores) is_needed: bool,
+    /// Whether a server may lead to TLS.
+    pub(in crate::stores) is_possible: bool,
 }
 
 impl Trust {
@@ -59,7 +61,7 @@ impl Trust {
                 all_given.push(certificate);
             }
         }
-        if self.is_needed && self.uses_system {
+        if (self.is_needed || self.is_possible) && self.uses_system {
             // Those that are unreadable are left out, as every other program does.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }

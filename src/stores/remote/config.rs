@@ -3,14 +3,17 @@
 use super::super::http::{Connector, Trust, Wiring};
 use super::super::options::{Options, bad};
 use super::RemoteStore;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, check_header};
+use super::google::{self, Document};
 use super::retry::Policy;
-use super::vendor::{self, Credentials, Place};
+use super::vendor::{self, Choice, Place, Plan};
 use crate::error::{Error, Result};
 use crate::service::Shared;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::{NoProxy, Proxy};
 use std::sync::Arc;
 use std::time::Duration;
+use url::{Position, Url};
 
 /// The options that all stores over a network have, besides their vendor's.
 pub(crate) const OF_REMOTE: [&str; 21] = [
@@ -40,6 +43,9 @@ pub(crate) const OF_REMOTE: [&str; 21] = [
 /// More parts of one put are never moved at once, whatever is asked for.
 const MOST_IN_FLIGHT: u32 = 256;
 
+/// What is told of a secret.
+const HIDDEN: &str = "(hidden)";
+
 impl RemoteStore {
     /// Opens a store at a place. The options in force can be told again afterwards.
     pub(crate) fn open_at(
@@ -50,23 +56,55 @@ impl RemoteStore {
         max_in_flight: u32,
     ) -> Result<Arc<RemoteStore>> {
         let dialect = place.dialect;
-        let credentials = Credentials::chosen(dialect, options)?;
-        if dialect == Dialect::Web && place.url.starts_with("http://") {
-            options.set("allow_http", "true".to_string());
-        }
-        let secrets = secrets(options);
+        vendor::check(options)?;
+        place.set(options)?;
+        let credentials = Choice::of(dialect, options)?;
+        vendor::check_together(options)?;
+        let document = if dialect == Dialect::Google { document(options)? } else { None };
+        vendor::set_defaults(&place, options)?;
+        check_part_size(dialect, part_size)?;
+        let secrets = secrets(options, document.as_ref());
         let policy = policy(options)?;
         let wiring = wiring(options, dialect)?;
+        check_content_type(options)?;
         let trust = trust(options, &place, credentials)?;
         let connector = Connector::new(wiring, trust.config()?, service.io_threads());
         let hidden = |error: Error| Error { message: without(&secrets, error.message), ..error };
-        let client = vendor::client(&place, credentials, options, connector).map_err(hidden)?;
+        let plan = Plan { place: &place, credentials, document: document.as_ref(), options, connector };
+        let client = vendor::client(&plan).map_err(hidden)?;
         tell(options, &place);
         let root = place.root;
         let max_in_flight = max_in_flight.min(MOST_IN_FLIGHT);
         let service = service.clone();
         Ok(Arc::new(RemoteStore { dialect, client, root, policy, part_size, max_in_flight, secrets, service }))
     }
+}
+
+/// A document of credentials, which may name another place of the service.
+fn document(options: &mut Options) -> Result<Option<Document>> {
+    let document = google::document(options)?;
+    if let Some(url) = document.as_ref().and_then(|document| document.base_url.as_ref()) {
+        options.set("base_url", url.clone());
+        vendor::check(options)?;
+    }
+    Ok(document)
+}
+
+fn check_part_size(dialect: Dialect, part_size: u64) -> Result<()> {
+    let most = vendor::largest_part(dialect);
+    if part_size <= most {
+        return Ok(());
+    }
+    Err(bad(
+        "part_size",
+        &part_size.to_string(),
+        &format!("{} MiB at most: the server takes no larger part", most >> 20),
+    ))
+}
+
+fn check_content_type(options: &mut Options) -> Result<()> {
+    let given = options.text("default_content_type");
+    given.map_or(Ok(()), |given| check_header(&given, "content type (option `default_content_type`)"))
 }
 
 fn policy(options: &mut Options) -> Result<Policy> {
@@ -90,12 +128,13 @@ fn wiring(options: &mut Options, dialect: Dialect) -> Result<Wiring> {
         proxies: proxies(options)?,
         uses_system_proxy: options.truth("system_proxy")?,
         follows_redirects: dialect == Dialect::Web,
+        takes_packed: dialect == Dialect::Google,
     })
 }
 
 fn user_agent(options: &mut Options) -> Result<String> {
     let agent = options.value("user_agent").unwrap_or(concat!("blobferry/", env!("CARGO_PKG_VERSION"))).to_string();
-    super::dialect::check_header(&agent, "user agent")?;
+    check_header(&agent, "user agent")?;
     options.tell("user_agent", &agent);
     Ok(agent)
 }
@@ -110,29 +149,43 @@ fn proxies(options: &mut Options) -> Result<Vec<Proxy>> {
         return Ok(Vec::new());
     };
     let excludes = options.text("proxy_excludes");
-    let is_proxy = url.starts_with("http://") || url.starts_with("https://");
-    let proxy = Proxy::all(&url).ok().filter(|_| is_proxy);
-    let proxy = proxy.ok_or_else(|| Error::argument("option `proxy_url` takes a URL, as http://proxy.example:3128"))?;
-    options.tell("proxy_url", super::super::without_secrets(&url));
+    let is_proxy = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let place = vendor::written_url(&url).filter(is_proxy);
+    let (Some(place), Ok(proxy)) = (place, Proxy::all(&url)) else {
+        return Err(Error::argument("option `proxy_url` takes a URL, as http://proxy.example:3128"));
+    };
+    options.tell(
+        "proxy_url",
+        place[..Position::BeforeUsername].to_string() + &place[Position::BeforeHost..Position::AfterPort],
+    );
     Ok(vec![proxy.no_proxy(excludes.as_deref().and_then(NoProxy::from_string))])
 }
 
-fn trust(options: &mut Options, place: &Place, credentials: Credentials) -> Result<Trust> {
+fn trust(options: &mut Options, place: &Place, credentials: Choice) -> Result<Trust> {
     let allows_http = options.truth("allow_http")?;
-    let endpoint = vendor::endpoint(place, options);
-    let is_plain = endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let is_plain = vendor::endpoint(place, options).is_some_and(|endpoint| endpoint.starts_with("http://"));
     if is_plain && !allows_http {
         let message = "the endpoint is plain HTTP, which shows everything to everybody; set allow_http=true to use it";
         return Err(Error::argument(message));
     }
-    let asks_elsewhere = matches!(credentials, Credentials::Env | Credentials::Instance);
+    let is_tls = |name: &&str| options.value(name).is_some_and(|url| url.starts_with("https://"));
+    let asks_with_tls = credentials.kind.is_some_and(|kind| kind.asks_with_tls())
+        || ["metadata_endpoint", "msi_endpoint", "container_credentials_full_uri"].iter().any(is_tls);
     Ok(Trust {
-        root_certificates: options.text("root_certificates"),
-        proxy_ca_certificate: options.text("proxy_ca_certificate"),
+        root_certificates: certificates(options, "root_certificates"),
+        proxy_ca_certificate: certificates(options, "proxy_ca_certificate"),
         uses_system: !options.truth("disable_system_certificates")?,
         trusts_anybody: options.truth("allow_invalid_certificates")?,
-        is_needed: !is_plain || asks_elsewhere,
+        is_needed: !is_plain || asks_with_tls,
+        is_possible: place.dialect == Dialect::Web,
     })
+}
+
+/// A PEM file, or its text: which may have a key in it, too.
+fn certificates(options: &mut Options, name: &str) -> Option<String> {
+    let given = options.value(name)?.to_string();
+    options.tell(name, if given.contains("PRIVATE KEY") { HIDDEN } else { &given });
+    Some(given)
 }
 
 /// Tells the vendor's options, and those that the URL has set.
@@ -140,14 +193,14 @@ fn tell(options: &mut Options, place: &Place) {
     let others: Vec<_> =
         options.others(&OF_REMOTE).map(|(name, value)| (name.to_string(), value.to_string())).collect();
     for (name, value) in others {
-        let shown = if is_secret(&name) { "(hidden)".to_string() } else { value };
+        let shown = if is_secret(&name) { HIDDEN.to_string() } else { value };
         options.tell(&name, shown);
     }
     options.tell("prefix", &place.root);
 }
 
 /// Whether the value of an option must never be shown.
-fn is_secret(name: &str) -> bool {
+pub(super) fn is_secret(name: &str) -> bool {
     const WORDS: [&str; 8] = [
         "secret",
         "access_key",
@@ -162,36 +215,91 @@ fn is_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word)) && !is_place
 }
 
-/// What must never be in a message.
-fn secrets(options: &Options) -> Vec<String> {
-    let mut secrets = Vec::new();
+/// What must never be in a message: the longest first, as it may have another in it.
+fn secrets(options: &Options, document: Option<&Document>) -> Vec<String> {
+    let mut secrets = document.map_or(Vec::new(), |document| document.secrets.clone());
     for (name, value) in options.others(&[]) {
         if name == "proxy_url" {
             let user = value.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
-            secrets.extend(user.and_then(|user| user.split_once(':')).map(|(_, password)| password.to_string()));
+            let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
+            secrets.extend(password.into_iter().flat_map(in_all_forms));
+            // As the proxy is shown them.
+            secrets.extend(user.map(|user| base64(&percent_decode_str(user).collect::<Vec<_>>())));
         }
         if is_secret(name) {
             secrets.push(value.to_string());
             // Of a shared access signature, the signature by itself, too.
             let pairs = value.trim_start_matches('?').split('&').filter_map(|pair| pair.strip_prefix("sig="));
-            secrets.extend(pairs.map(str::to_string));
+            secrets.extend(pairs.flat_map(in_all_forms));
         }
     }
     // What is shorter says nothing, and would be found in every other word.
     secrets.retain(|secret| secret.len() >= 6);
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets.dedup();
     secrets
+}
+
+/// A part of a URL as it is, without its escapes, and with as many as there may be.
+fn in_all_forms(value: &str) -> Vec<String> {
+    let decoded = percent_decode_str(value).decode_utf8_lossy().into_owned();
+    let encoded = utf8_percent_encode(&decoded, NON_ALPHANUMERIC).to_string();
+    vec![value.to_string(), encoded, decoded]
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits_of = |group: &[u8]| {
+        let bits = group.iter().chain([0, 0].iter()).take(3).fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+        let digits = (0..4).map(|at| DIGITS[bits >> (18 - 6 * at) & 63] as char);
+        digits.take(group.len() + 1).chain("==".chars()).take(4).collect::<String>()
+    };
+    bytes.chunks(3).map(digits_of).collect()
 }
 
 pub(super) fn without(secrets: &[String], mut message: String) -> String {
     for secret in secrets {
         if message.contains(secret) {
-            message = message.replace(secret, "(hidden)");
+            message = message.replace(secret, HIDDEN);
         }
     }
     message
 }
 
-/// The value of `credentials`, as a closed choice.
-pub(super) fn choice(value: &str) -> Error {
-    bad("credentials", value, "static, env, instance or anonymous")
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+
+    fn secrets_of(dialect: Dialect, name: &str, value: &str) -> Vec<String> {
+        let pairs = [(name.to_string(), value.to_string())];
+        secrets(&Options::new("test", &OF_REMOTE, Some(&dialect), &pairs).unwrap(), None)
+    }
+
+    #[test]
+    fn a_signature_is_secret_in_all_forms() {
+        for written in ["sv=1&sig=abc%2Fdef%3D&se=2", "?sig=abc/def="] {
+            let secrets = secrets_of(Dialect::Azure, "sas_key", written);
+            let told = without(&secrets, format!("{written} abc/def= abc%2Fdef%3D"));
+            assert_eq!(told, "(hidden) (hidden) (hidden)", "{written}");
+        }
+    }
+
+    #[test]
+    fn base64_is_padded() {
+        for (text, encoded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("me:pass/word", "bWU6cGFzcy93b3Jk")]
+        {
+            assert_eq!(base64(text.as_bytes()), encoded);
+        }
+    }
+
+    #[test]
+    fn passwords_of_proxies_and_long_secrets_are_hidden() {
+        let secrets = secrets_of(Dialect::Web, "proxy_url", "http://me:pass%2Fword@proxy:3128");
+        let told = without(&secrets, "pass/word or pass%2Fword or Basic bWU6cGFzcy93b3Jk".to_string());
+        assert_eq!(told, "(hidden) or (hidden) or Basic (hidden)");
+        let secrets = secrets_of(Dialect::S3, "token", "a-token-of-some-length");
+        assert_eq!(without(&secrets, "a-token-of-some-length".to_string()), "(hidden)");
+        assert!(secrets_of(Dialect::S3, "token", "short").is_empty());
+    }
 }

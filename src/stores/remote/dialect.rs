@@ -155,8 +155,8 @@ impl Dialect {
         }
     }
 
-    pub(super) fn request_id(self, headers: &HeaderMap) -> Option<Box<str>> {
-        self.request_ids().iter().find_map(|name| text(headers, name)).map(|id| shown(id).into())
+    pub(super) fn request_id(self, headers: &HeaderMap) -> Option<&str> {
+        self.request_ids().iter().find_map(|name| text(headers, name))
     }
 }
 

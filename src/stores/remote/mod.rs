@@ -120,7 +120,7 @@ impl Body {
 
 impl RemoteStore {
     pub(crate) fn capabilities(&self) -> u64 {
-        self.dialect.capabilities()
+        self.dialect.capabilities() & !self.client.lacks
     }
 
     pub(crate) fn check_key(&self, key: &str) -> Result<()> {
@@ -164,10 +164,15 @@ impl RemoteStore {
         if status.is_success() {
             let message = format!("the server answered {} to what is never answered so", status.as_u16());
             let error = Error { retryable: false, ..Error::new(Kind::Server, message) };
-            return Error { http_status: status.as_u16(), request_id: self.dialect.request_id(&headers), ..error };
+            return Error { http_status: status.as_u16(), request_id: self.request_id(&headers), ..error };
         }
         let body = answer.beginning(MOST_OF_ERROR).await;
         refusal::error(&Heard { dialect: self.dialect, verb, secrets: &secrets }, status, &headers, &body)
+    }
+
+    fn request_id(&self, headers: &HeaderMap) -> Option<Box<str>> {
+        let id = config::without(&self.secrets, self.dialect.request_id(headers)?.to_string());
+        Some(refusal::plain(&id).into())
     }
 
     fn without_secrets(&self, error: Error) -> Error {
@@ -244,7 +249,7 @@ impl RemoteStore {
     fn lie(&self, answer: &Answer, why: String) -> Error {
         Error {
             http_status: answer.status.as_u16(),
-            request_id: self.dialect.request_id(&answer.headers),
+            request_id: self.request_id(&answer.headers),
             retryable: true,
             ..Error::new(Kind::Server, format!("the server's answer makes no sense: {why}"))
         }
@@ -375,7 +380,7 @@ fn inner_answer(body: &[u8]) -> Option<(StatusCode, HeaderMap, &[u8])> {
     Some((status, headers, inner.get(end..).unwrap_or_default()))
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
 

@@ -25,7 +25,7 @@ fn http_date(text: &str) -> Option<i64> {
     Some(time.and_utc().timestamp())
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
 

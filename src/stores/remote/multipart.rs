@@ -299,7 +299,7 @@ fn etag_of(parts: &[PartId]) -> Option<String> {
     Some(format!("\"{digest}-{}\"", parts.len()))
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
 

@@ -64,7 +64,7 @@ pub(super) fn error(heard: &Heard<'_>, status: StatusCode, headers: &HeaderMap, 
     }
     Error {
         http_status: status.as_u16(),
-        request_id: dialect.request_id(headers).map(|id| heard.words(&id).into()),
+        request_id: dialect.request_id(headers).map(|id| heard.words(id).into()),
         retry_after: text(headers, "retry-after").and_then(retry_after),
         retryable: is_retryable(status, code),
         server_code: said.code.map(Into::into),
@@ -184,7 +184,7 @@ pub(super) fn plain(words: &str) -> String {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
     use http::HeaderValue;

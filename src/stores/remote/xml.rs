@@ -335,7 +335,7 @@ fn resolved(entity: &BytesRef<'_>) -> Result<Vec<u8>> {
     resolve_predefined_entity(name).map(|text| text.as_bytes().to_vec()).ok_or_else(unknown)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model)))]
 mod tests {
     use super::*;
 
