@@ -271,7 +271,8 @@ fn redirected(mut request: reqwest::Request, answer: &reqwest::Response) -> Opti
     let place = answer::place_of_redirect(answer)?;
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let loses_tls = (request.url().scheme(), place.scheme()) == ("https", "http");
-    if !is_read || loses_tls || answer::is_folder_of(request.url(), &place) {
+    let is_http = matches!(place.scheme(), "http" | "https");
+    if !is_read || !is_http || loses_tls || answer::is_folder_of(request.url(), &place) {
         return None;
     }
     *request.url_mut() = place;
