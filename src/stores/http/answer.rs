@@ -45,8 +45,15 @@ impl Answer {
     /// What the server knows of the request and must not tell: tokens and signatures.
     pub(in crate::stores) fn secrets(&self) -> Vec<String> {
         let shown = self.shown.iter().flatten().filter_map(|value| value.to_str().ok());
-        let parts = shown.flat_map(|value| value.split([' ', ',', '=', ':', '/']).chain(value.split(' ')));
-        parts.filter(|part| part.len() >= 16).map(str::to_string).collect()
+        let mut secrets = Vec::new();
+        for word in shown.flat_map(|value| value.split([' ', ','])) {
+            // `Credential=KEY/DATE/…`, `Signature=…`, `ACCOUNT:SIGNATURE`, a token alone.
+            let value = word.split_once(['=', ':']).map_or(word, |(_, value)| value);
+            let key = value.split('/').next().unwrap_or_default();
+            secrets.extend([word, value, key].map(str::to_string));
+        }
+        secrets.retain(|secret| secret.len() >= 16);
+        secrets
     }
 
     /// The next bytes of the body; none at its end, which is where the server said that it would be.

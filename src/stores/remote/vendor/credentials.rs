@@ -190,7 +190,10 @@ impl Choice {
             return Err(Error::argument(message));
         }
         let kind = match from {
-            Credentials::Anonymous => None,
+            Credentials::Anonymous => {
+                check_none(dialect, options)?;
+                None
+            }
             Credentials::Env => Some(of_environment(dialect, options)?),
             _ => Some(of_options(dialect, from, options)?),
         };
@@ -274,6 +277,16 @@ fn check_strangers(kind: &Kind, from: Credentials, options: &Options) -> Result<
         None => Ok(()),
         Some(name) if kind.marks.is_empty() || from == Credentials::Env => Err(stranger(name, from)),
         Some(name) => Err(exclusive(name, kind.marks[0])),
+    }
+}
+
+/// Refuses options of any credentials: there are to be none.
+fn check_none(dialect: Dialect, options: &Options) -> Result<()> {
+    let of_any = |name: &str| KINDS.iter().any(|kind| kind.dialect == dialect && kind.options().any(|of| of == name));
+    let given = options.others(&OF_REMOTE).map(|(name, _)| name).filter(|name| options.is_in_force(name));
+    match given.into_iter().find(|name| of_any(name)) {
+        None => Ok(()),
+        Some(name) => Err(stranger(name, Credentials::Anonymous)),
     }
 }
 
