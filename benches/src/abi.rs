@@ -106,6 +106,8 @@ pub struct Usage {
     pub requests_in_flight: u64,
     /// Memory held for requests.
     pub bytes_in_flight: u64,
+    /// Multipart uploads being begun or aborted behind their requests.
+    pub uploads_aborting: u64,
 }
 
 type WakeFn = extern "C" fn(*mut c_void) -> c_int;
@@ -288,13 +290,17 @@ impl Service {
         usage
     }
 
-    /// Opens a store.
-    pub fn open(&self, url: &str) -> Store {
-        let url = CString::new(url).expect("a URL has no NUL");
+    /// Opens a store with options of these names and values.
+    pub fn open(&self, url: &str, options: &[(&str, &str)]) -> Store {
+        let owned = |text: &str| CString::new(text).expect("no NUL in URLs and options");
+        let (url, texts) = (owned(url), options.iter().map(|(key, value)| (owned(key), owned(value))));
+        let texts: Vec<(CString, CString)> = texts.collect();
+        let pairs = texts.iter().map(|(key, value)| Pair { key: key.as_ptr(), value: value.as_ptr() });
+        let pairs: Vec<Pair> = pairs.collect();
+        let (url, first, count) = (url.as_ptr(), pairs.as_ptr(), pairs.len());
         let (mut handle, mut error) = (null_mut(), null_mut());
-        // SAFETY: all pointers are valid during the call; there are no options.
-        let status =
-            unsafe { (self.library.store_open)(self.handle, url.as_ptr(), null(), 0, &mut handle, &mut error) };
+        // SAFETY: all pointers are valid during the call.
+        let status = unsafe { (self.library.store_open)(self.handle, url, first, count, &mut handle, &mut error) };
         self.library.must(status, error, "opening a store");
         Store { library: self.library, handle }
     }
@@ -428,6 +434,19 @@ impl Submitter<'_> {
     }
 }
 
+/// Is told how far [`Queue::get_all`] and [`Queue::put_all`] are.
+pub trait Watch {
+    /// A request is about to be submitted with the buffer at this place.
+    fn submits(&mut self, _place: usize) {}
+    /// That request's completion has been taken.
+    fn finished(&mut self, _place: usize) {}
+    /// Every buffer has been lent for the first time.
+    fn filled(&mut self) {}
+}
+
+/// Watches nothing.
+impl Watch for () {}
+
 /// A completion queue.
 pub struct Queue {
     library: &'static Library,
@@ -478,32 +497,25 @@ impl Queue {
     }
 
     /// Makes `requests` gets, as many at once as there are buffers: the n-th of the n-th key, begun anew after the
-    /// last. `when_full` is called once, when every buffer has been lent for the first time.
+    /// last.
     pub fn get_all(
         &self,
         store: &Store,
         keys: &[CString],
         buffers: &mut [&mut [u8]],
         requests: usize,
-        when_full: &mut dyn FnMut(),
+        watch: &mut dyn Watch,
     ) {
         let memory: Vec<_> = buffers.iter_mut().map(|buffer| (buffer.as_mut_ptr(), buffer.len())).collect();
         // SAFETY: the buffers are borrowed mutably until this returns.
-        unsafe { self.move_all(self.library.object_get, store, keys, &memory, requests, when_full) }
+        unsafe { self.move_all(self.library.object_get, store, keys, &memory, requests, watch) }
     }
 
     /// Makes `requests` puts in the manner of [`Queue::get_all`].
-    pub fn put_all(
-        &self,
-        store: &Store,
-        keys: &[CString],
-        buffers: &[&[u8]],
-        requests: usize,
-        when_full: &mut dyn FnMut(),
-    ) {
+    pub fn put_all(&self, store: &Store, keys: &[CString], buffers: &[&[u8]], requests: usize, watch: &mut dyn Watch) {
         let memory: Vec<_> = buffers.iter().map(|buffer| (buffer.as_ptr().cast_mut(), buffer.len())).collect();
         // SAFETY: the buffers are borrowed until this returns, and a put only reads them.
-        unsafe { self.move_all(self.library.object_put, store, keys, &memory, requests, when_full) }
+        unsafe { self.move_all(self.library.object_put, store, keys, &memory, requests, watch) }
     }
 
     /// # Safety
@@ -515,7 +527,7 @@ impl Queue {
         keys: &[CString],
         memory: &[(*mut u8, usize)],
         requests: usize,
-        when_full: &mut dyn FnMut(),
+        watch: &mut dyn Watch,
     ) {
         // A panic below would give the memory back while it is lent.
         let lent = AbortOnUnwind;
@@ -526,6 +538,7 @@ impl Queue {
             while submitted < requests {
                 let Some(&place) = free.last() else { break };
                 let key = &keys[submitted % keys.len()];
+                watch.submits(place);
                 // SAFETY: the place is free: no request has its memory now.
                 let status = unsafe { self.submitter().submit(call, store, key, memory[place], place as u64) };
                 if status == BUSY {
@@ -537,12 +550,13 @@ impl Queue {
             }
             if !filled {
                 filled = true;
-                when_full();
+                watch.filled();
             }
             let count = self.wait(&mut completions);
             for completion in &completions[..count] {
                 self.library.must(completion.status, completion.error, "a request");
                 assert_eq!(completion.result, memory[completion.user_data as usize].1 as u64, "bytes moved");
+                watch.finished(completion.user_data as usize);
                 free.push(completion.user_data as usize);
             }
             finished += count;

@@ -2,23 +2,19 @@
 //! the raw object_store crate.
 
 use std::cell::RefCell;
-use std::ffi::CString;
 
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 
-use crate::abi::{Library, Queue, Service, ServiceOptions, Store, Wake};
+use crate::abi::Library;
 use crate::floor;
 use crate::folder::Folder;
 use crate::measure::{Case, Clock, Measured, Role};
+use crate::ours::{Ours, PART, PARTS_IN_FLIGHT};
 use crate::raw::Raw;
-use crate::table::{Table, number, spread};
+use crate::table::{Table, number, size_name, spread};
 use crate::targets::Targets;
-
-/// The library's defaults: the raw crate is given the same plan of parts.
-const PART: usize = 8 << 20;
-const PARTS_IN_FLIGHT: usize = 4;
 
 /// One size of objects: how many requests a run makes, how many of them at once.
 #[derive(Clone, Copy)]
@@ -45,14 +41,6 @@ impl Shape {
     }
 }
 
-fn size_name(size: usize) -> String {
-    match size {
-        size if size >= 1 << 30 && size % (1 << 30) == 0 => format!("{} GiB", size >> 30),
-        size if size >= 1 << 20 => format!("{} MiB", size >> 20),
-        size => format!("{} KiB", size >> 10),
-    }
-}
-
 /// Measures and prints all of it. `large` is the size of the largest object.
 pub fn run(library: &'static Library, large: usize, repetitions: usize, targets: &mut Targets) {
     let shapes = [
@@ -67,32 +55,6 @@ pub fn run(library: &'static Library, large: usize, repetitions: usize, targets:
     }
 }
 
-/// The library with its default settings, one store and a queue to wait on.
-struct Ours {
-    store: Store,
-    queue: Queue,
-    keys: Vec<CString>,
-    _service: Service,
-}
-
-impl Ours {
-    fn new(library: &'static Library, url: &str, shape: Shape) -> Ours {
-        let service = Service::new(library, &ServiceOptions::default());
-        let keys = shape.keys().into_iter().map(|key| CString::new(key).expect("no NUL")).collect();
-        Ours { store: service.open(url), queue: service.queue(0, Wake::None), keys, _service: service }
-    }
-
-    fn get(&self, buffers: &mut [Vec<u8>], requests: usize) {
-        let mut buffers: Vec<&mut [u8]> = buffers.iter_mut().map(Vec::as_mut_slice).collect();
-        self.queue.get_all(&self.store, &self.keys, &mut buffers, requests, &mut || ());
-    }
-
-    fn put(&self, buffers: &[Vec<u8>], requests: usize) {
-        let buffers: Vec<&[u8]> = buffers.iter().map(Vec::as_slice).collect();
-        self.queue.put_all(&self.store, &self.keys, &buffers, requests, &mut || ());
-    }
-}
-
 /// Buffers that every contender uses, filled and so touched.
 fn buffers(shape: Shape) -> RefCell<Vec<Vec<u8>>> {
     RefCell::new((0..shape.in_flight).map(|number| vec![number as u8 + 1; shape.size]).collect())
@@ -100,7 +62,7 @@ fn buffers(shape: Shape) -> RefCell<Vec<Vec<u8>>> {
 
 fn on_files(library: &'static Library, shape: Shape, repetitions: usize, targets: &mut Targets) {
     let (folder, keys, buffers, requests) = (Folder::new(), shape.keys(), buffers(shape), shape.requests);
-    let ours = Ours::new(library, &format!("file://{}", folder.path().display()), shape);
+    let ours = Ours::new(library, &format!("file://{}", folder.path().display()), &[], &keys);
     let local = LocalFileSystem::new_with_prefix(folder.path()).expect("the folder is there");
     let raw = Raw::new(Box::new(local), &keys);
 
@@ -111,7 +73,7 @@ fn on_files(library: &'static Library, shape: Shape, repetitions: usize, targets
         .with(Role::Floor, "write to a new file, rename", || {
             floor::write_all(folder.path(), &keys, &buffers.borrow(), requests);
         })
-        .with(Role::Ours, "blobferry", || ours.put(&buffers.borrow(), requests))
+        .with(Role::Ours, "blobferry", || ours.put(&buffers.borrow(), requests, &mut ()))
         .with(Role::Rival, "object_store, of its own Bytes", || raw.put(&given, requests, shape.in_flight))
         .with(Role::Rival, "object_store, copied from the buffer", || raw.put_from(&buffers.borrow(), requests));
     finish(case, shape, repetitions, Some((targets, 1.3, "write")));
@@ -122,7 +84,7 @@ fn on_files(library: &'static Library, shape: Shape, repetitions: usize, targets
         .with(Role::Floor, "open, pread into the buffer", || {
             floor::pread_all(folder.path(), &keys, &mut buffers.borrow_mut(), requests);
         })
-        .with(Role::Ours, "blobferry", || ours.get(&mut buffers.borrow_mut(), requests))
+        .with(Role::Ours, "blobferry", || ours.get(&mut buffers.borrow_mut(), requests, &mut ()))
         .with(Role::Rival, "object_store, bytes()", || raw.get(requests, shape.in_flight))
         .with(Role::Rival, "object_store, copied to the buffer", || {
             raw.get_into(&mut buffers.borrow_mut(), requests);
@@ -137,7 +99,7 @@ fn on_files(library: &'static Library, shape: Shape, repetitions: usize, targets
 
 fn on_memory(library: &'static Library, shape: Shape, repetitions: usize) {
     let (keys, buffers, requests) = (shape.keys(), buffers(shape), shape.requests);
-    let ours = Ours::new(library, "memory://bench", shape);
+    let ours = Ours::new(library, "memory://bench", &[], &keys);
     let raw = Raw::new(Box::new(InMemory::new()), &keys);
     let mut other = vec![1; shape.size];
 
@@ -146,7 +108,7 @@ fn on_memory(library: &'static Library, shape: Shape, repetitions: usize) {
     let case = shape
         .case("put", "to memory://")
         .with(Role::Floor, "memcpy to touched memory", || floor::copy_out(&mut other, &buffers.borrow(), requests))
-        .with(Role::Ours, "blobferry", || ours.put(&buffers.borrow(), requests))
+        .with(Role::Ours, "blobferry", || ours.put(&buffers.borrow(), requests, &mut ()))
         .with(Role::Rival, "memcpy to new memory", || floor::copy_to_new(&mut kept, &buffers.borrow(), requests))
         .with(Role::Rival, "object_store, of its own Bytes", || raw.put(&given, requests, shape.in_flight))
         .with(Role::Rival, "object_store, copied from the buffer", || raw.put_from(&buffers.borrow(), requests));
@@ -156,7 +118,7 @@ fn on_memory(library: &'static Library, shape: Shape, repetitions: usize) {
     let case = shape
         .case("get", "from memory://")
         .with(Role::Floor, "memcpy into the buffer", || floor::copy_in(&other, &mut buffers.borrow_mut(), requests))
-        .with(Role::Ours, "blobferry", || ours.get(&mut buffers.borrow_mut(), requests))
+        .with(Role::Ours, "blobferry", || ours.get(&mut buffers.borrow_mut(), requests, &mut ()))
         .with(Role::Rival, "object_store, bytes()", || raw.get(requests, shape.in_flight))
         .with(Role::Rival, "object_store, copied to the buffer", || {
             raw.get_into(&mut buffers.borrow_mut(), requests);

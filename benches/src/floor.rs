@@ -35,9 +35,9 @@ pub fn copy_in(source: &[u8], buffers: &mut [Vec<u8>], requests: usize) {
 }
 
 /// Copies each of the buffers to `target`, which has been touched.
-pub fn copy_out(target: &mut [u8], buffers: &[Vec<u8>], requests: usize) {
+pub fn copy_out<B: AsRef<[u8]>>(target: &mut [u8], buffers: &[B], requests: usize) {
     for request in 0..requests {
-        target.copy_from_slice(&buffers[request % buffers.len()]);
+        target.copy_from_slice(buffers[request % buffers.len()].as_ref());
         std::hint::black_box(&mut *target);
     }
 }

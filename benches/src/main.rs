@@ -9,8 +9,11 @@ mod bytes_moved;
 mod floor;
 mod folder;
 mod measure;
+mod net;
+mod ours;
 mod queued;
 mod raw;
+mod resident;
 mod round_trip;
 mod table;
 mod targets;
@@ -24,20 +27,30 @@ use abi::Library;
 use targets::Targets;
 
 const USAGE: &str = "\
-usage: blobferry-bench [--library PATH] [--only empty|bytes|queued] [--repetitions N] [--large-mib N]
+usage: blobferry-bench [--library PATH] [--nginx PATH] [--only empty|bytes|queued|net] [--case ID] [--contender NAME]
+                       [--repetitions N] [--large-mib N]
 
   --library      the shared library; default: $BLOBFERRY_LIBRARY, or libblobferry.so beside this program
+  --nginx        nginx for the part net; default: .tools/nginx/nginx, or the one on the PATH
   --only         one part instead of all
+  --case         of the part net only the rows whose id has this in it: get-4KiB-64-plain, put, tls
+  --contender    of the part net only those whose name begins so: blobferry, object_store, bare
   --repetitions  default 11
   --large-mib    size of the largest object; default 1024, or less where memory is short";
 
 struct Arguments {
     library: PathBuf,
+    nginx: PathBuf,
     only: Option<String>,
+    case: String,
+    contender: String,
     repetitions: usize,
     large: usize,
     /// Set in the processes that [`queued`] starts.
     queued: Option<String>,
+    /// Set in the processes that [`net`] starts: where the servers are; certificate and key.
+    peak: Option<String>,
+    sink: Option<(PathBuf, PathBuf)>,
 }
 
 fn main() -> ExitCode {
@@ -48,6 +61,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some((certificate, key)) = &arguments.sink {
+        net::serve_sink(certificate, key);
+        return ExitCode::SUCCESS;
+    }
     let library = match Library::load(&arguments.library) {
         Ok(library) => library,
         Err(message) => {
@@ -56,9 +73,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match &arguments.queued {
-        Some(kind) => queued::measure_here(library, kind),
-        None => run(library, &arguments),
+    let Arguments { large, case, contender, .. } = &arguments;
+    match (&arguments.queued, &arguments.peak) {
+        (Some(kind), _) => queued::measure_here(library, kind),
+        (_, Some(servers)) => net::measure_peak(library, servers, *large, case, contender),
+        _ => run(library, &arguments),
     }
     ExitCode::SUCCESS
 }
@@ -85,6 +104,12 @@ fn run(library: &'static Library, arguments: &Arguments) {
         println!();
         queued::run(&arguments.library, arguments.repetitions, &mut targets);
     }
+    if is_wanted("net") {
+        println!();
+        let Arguments { case, contender, large, repetitions, .. } = arguments;
+        let choice = net::Choice { case, contender, large: *large, repetitions: *repetitions };
+        net::run(library, &arguments.library, &arguments.nginx, &choice, &mut targets);
+    }
     targets.print();
     println!("\n{:.0} s in all", begun.elapsed().as_secs_f64());
 }
@@ -92,19 +117,29 @@ fn run(library: &'static Library, arguments: &Arguments) {
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut arguments = Arguments {
         library: default_library(),
+        nginx: default_nginx(),
         only: None,
+        case: String::new(),
+        contender: String::new(),
         repetitions: 11,
         large: large_that_fits(memory_available()),
         queued: None,
+        peak: None,
+        sink: None,
     };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--library" => arguments.library = PathBuf::from(value()?),
+            "--nginx" => arguments.nginx = PathBuf::from(value()?),
+            "--case" => arguments.case = value()?,
+            "--contender" => arguments.contender = value()?,
             "--only" => arguments.only = Some(part(value()?)?),
             "--repetitions" => arguments.repetitions = positive(&value()?)?,
             "--large-mib" => arguments.large = positive(&value()?)? << 20,
             "--queued" => arguments.queued = Some(value()?),
+            "--peak" => arguments.peak = Some(value()?),
+            "--sink" => arguments.sink = Some((value()?.into(), value()?.into())),
             _ => return Err(format!("{word} is not known")),
         }
     }
@@ -113,7 +148,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
 
 fn part(name: String) -> Result<String, String> {
     match name.as_str() {
-        "empty" | "bytes" | "queued" => Ok(name),
+        "empty" | "bytes" | "queued" | "net" => Ok(name),
         _ => Err(format!("there is no part {name}")),
     }
 }
@@ -127,6 +162,12 @@ fn default_library() -> PathBuf {
         return PathBuf::from(path);
     }
     std::env::current_exe().unwrap_or_default().with_file_name("libblobferry.so")
+}
+
+/// The one that the tests have installed, if they have.
+fn default_nginx() -> PathBuf {
+    let installed = PathBuf::from(".tools/nginx/nginx");
+    if installed.exists() { installed } else { PathBuf::from("nginx") }
 }
 
 /// A twelfth of the memory there is, for at the worst moment there are ten copies; at most 1 GiB.

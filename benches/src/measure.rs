@@ -14,12 +14,36 @@ pub enum Role {
     Ours,
     /// What else there is: what a program would use otherwise, or what explains a difference.
     Rival,
+    /// What explains a difference and has no target: a third of the repetitions is enough.
+    Aside,
 }
 
 struct Contender<'a> {
     name: String,
     role: Role,
-    run: Box<dyn FnMut() + 'a>,
+    run: Run<'a>,
+}
+
+/// Does the whole work of a case once, and may note how long each request took.
+pub type Run<'a> = Box<dyn FnMut(&mut Latencies) + 'a>;
+
+/// How long each request of one run took.
+#[derive(Default)]
+pub struct Latencies {
+    seconds: Vec<f64>,
+}
+
+impl Latencies {
+    /// Adds one request.
+    pub fn add(&mut self, latency: Duration) {
+        self.seconds.push(latency.as_secs_f64());
+    }
+}
+
+impl Extend<Duration> for Latencies {
+    fn extend<T: IntoIterator<Item = Duration>>(&mut self, latencies: T) {
+        self.seconds.extend(latencies.into_iter().map(|latency| latency.as_secs_f64()));
+    }
 }
 
 /// The same work for several contenders. One run of each makes `requests` requests that move `bytes` bytes in all.
@@ -37,8 +61,13 @@ impl<'a> Case<'a> {
     }
 
     /// Adds a contender; `run` does the whole work once and panics if it cannot.
-    pub fn with(mut self, role: Role, name: impl Into<String>, run: impl FnMut() + 'a) -> Self {
-        self.contenders.push(Contender { name: name.into(), role, run: Box::new(run) });
+    pub fn with(self, role: Role, name: impl Into<String>, mut run: impl FnMut() + 'a) -> Self {
+        self.timed(role, name, Box::new(move |_| run()))
+    }
+
+    /// Adds a contender that notes how long each request took.
+    pub fn timed(mut self, role: Role, name: impl Into<String>, run: Run<'a>) -> Self {
+        self.contenders.push(Contender { name: name.into(), role, run });
         self
     }
 
@@ -47,13 +76,16 @@ impl<'a> Case<'a> {
     pub fn measure(mut self, repetitions: usize) -> Measured {
         let count = self.contenders.len();
         let mut costs = vec![Vec::with_capacity(repetitions); count];
+        let is_in = |role, repetition: usize| role != Role::Aside || repetition.is_multiple_of(3);
         for contender in &mut self.contenders {
-            (contender.run)();
+            (contender.run)(&mut Latencies::default());
         }
         for repetition in 0..repetitions {
             for turn in 0..count {
                 let index = (repetition + turn) % count;
-                costs[index].push(cost_of(&mut self.contenders[index].run));
+                if is_in(self.contenders[index].role, repetition) {
+                    costs[index].push(Cost { repetition, ..cost_of(&mut self.contenders[index].run) });
+                }
             }
         }
         let results = self.contenders.into_iter().zip(costs);
@@ -69,17 +101,27 @@ impl<'a> Case<'a> {
 /// What one run took, in seconds.
 #[derive(Clone, Copy)]
 pub struct Cost {
+    /// Which turn it was.
+    repetition: usize,
     /// User and system time of all threads of the process.
     pub cpu: f64,
     /// Time that passed.
     pub wall: f64,
+    /// The latency that half of the requests were below; `None` where it was not noted.
+    pub p50: Option<f64>,
+    /// The latency that 99 of 100 requests were below; of few requests nearly the longest.
+    pub p99: Option<f64>,
 }
 
-fn cost_of(run: &mut dyn FnMut()) -> Cost {
+fn cost_of(run: &mut Run<'_>) -> Cost {
+    let mut latencies = Latencies::default();
     let (cpu, begun) = (process_cpu(), Instant::now());
-    run();
-    let wall = begun.elapsed();
-    Cost { cpu: (process_cpu() - cpu).as_secs_f64(), wall: wall.as_secs_f64() }
+    run(&mut latencies);
+    let (wall, cpu) = (begun.elapsed(), process_cpu() - cpu);
+    let mut latencies = latencies.seconds;
+    latencies.sort_by(f64::total_cmp);
+    let at = |place| (!latencies.is_empty()).then(|| quantile(&latencies, place));
+    Cost { repetition: 0, cpu: cpu.as_secs_f64(), wall: wall.as_secs_f64(), p50: at(0.5), p99: at(0.99) }
 }
 
 fn process_cpu() -> Duration {
@@ -143,13 +185,41 @@ impl Measured {
     /// How many times the cost of `base`: of each repetition its own ratio, so that what slows a whole repetition
     /// does not count.
     pub fn ratio(&self, result: &Result, base: &Result, clock: Clock) -> Spread {
-        let pairs = result.costs.iter().zip(&base.costs);
-        Spread::of(pairs.map(|(cost, base)| cost.on(clock) / base.on(clock).max(1e-9)))
+        self.ratio_to_sum(result, &[base], clock)
+    }
+
+    /// As [`Measured::ratio`], to what several cost together; none of these is an [`Role::Aside`].
+    pub fn ratio_to_sum(&self, result: &Result, bases: &[&Result], clock: Clock) -> Spread {
+        let ratio = |cost: &Cost| {
+            let base: f64 = bases.iter().map(|base| base.costs[cost.repetition].on(clock)).sum();
+            cost.on(clock) / base.max(1e-9)
+        };
+        Spread::of(result.costs.iter().map(ratio))
+    }
+
+    /// MiB that were moved in a second.
+    pub fn throughput(&self, result: &Result) -> Spread {
+        let mib = self.bytes as f64 / (1 << 20) as f64;
+        Spread::of(result.costs.iter().map(|cost| mib / cost.wall.max(1e-9)))
+    }
+
+    /// Microseconds that half of a run's requests and 99 of 100 were below; `None` where that was not noted.
+    pub fn latency(&self, result: &Result) -> Option<(Spread, Spread)> {
+        let of = |which: fn(&Cost) -> Option<f64>| {
+            let noted: Option<Vec<f64>> = result.costs.iter().map(which).collect();
+            noted.map(|seconds| Spread::of(seconds.into_iter().map(|seconds| seconds * 1e6)))
+        };
+        Some((of(|cost| cost.p50)?, of(|cost| cost.p99)?))
     }
 
     /// The first contender of a role.
     pub fn first(&self, role: Role) -> Option<&Result> {
         self.results.iter().find(|result| result.role == role)
+    }
+
+    /// The contender of that name.
+    pub fn named(&self, name: &str) -> Option<&Result> {
+        self.results.iter().find(|result| result.name == name)
     }
 }
 
@@ -197,13 +267,26 @@ mod tests {
     }
 
     #[test]
+    fn the_cost_of_a_case_beside_that_of_two_others() {
+        let cost = |cpu: f64, repetition| Cost { repetition, cpu, wall: 1.0, p50: None, p99: None };
+        let costs = |cpu| (0..3).map(|repetition| cost(cpu, repetition)).collect();
+        let result = |name: &str, cpu| Result { name: name.into(), role: Role::Rival, costs: costs(cpu) };
+        let results = vec![result("a", 3.0), result("b", 1.0), result("c", 0.5)];
+        let measured = Measured { name: String::new(), requests: 1, bytes: 0, results };
+        let [a, b, c] = ["a", "b", "c"].map(|name| measured.named(name).expect("it is there"));
+        assert_eq!(measured.ratio(a, b, Clock::Cpu).median, 3.0);
+        assert_eq!(measured.ratio_to_sum(a, &[b, c], Clock::Cpu).median, 2.0);
+        assert!(measured.latency(a).is_none());
+    }
+
+    #[test]
     fn every_contender_runs_once_more_than_it_is_measured() {
-        let (mut first, mut second) = (0, 0);
+        let (mut first, mut second, mut third) = (0, 0, 0);
         let case =
             Case::new("counting", 1, 0).with(Role::Floor, "a", || first += 1).with(Role::Ours, "b", || second += 1);
-        let measured = case.measure(3);
-        assert_eq!(measured.results.iter().map(|result| result.costs.len()).collect::<Vec<_>>(), [3, 3]);
+        let measured = case.with(Role::Aside, "c", || third += 1).measure(4);
+        assert_eq!(measured.results.iter().map(|result| result.costs.len()).collect::<Vec<_>>(), [4, 4, 2]);
         drop(measured);
-        assert_eq!((first, second), (4, 4));
+        assert_eq!((first, second, third), (5, 5, 3));
     }
 }

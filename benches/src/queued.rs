@@ -4,7 +4,6 @@
 //! what is looked for.
 
 use std::ffi::CString;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -12,11 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use nix::unistd::{SysconfVar, sysconf};
-
-use crate::abi::{Library, Queue, Service, ServiceOptions, Store, Wake};
+use crate::abi::{Library, Queue, Service, ServiceOptions, Store, Wake, Watch};
 use crate::folder::Folder;
 use crate::measure::Spread;
+use crate::resident::resident_bytes;
 use crate::table::{Table, number};
 use crate::targets::Targets;
 
@@ -92,8 +90,8 @@ pub fn measure_here(library: &'static Library, kind: &str) {
     let service =
         Service::new(library, &ServiceOptions { max_requests_in_flight: IN_FLIGHT, ..ServiceOptions::default() });
     let store = match kind.ends_with("memory://") {
-        true => service.open("memory://queued"),
-        false => service.open(&format!("file://{}", folder.path().display())),
+        true => service.open("memory://queued", &[]),
+        false => service.open(&format!("file://{}", folder.path().display()), &[]),
     };
     let is_put = kind.starts_with("put");
     let mut first = vec![1; FIRST_SIZE];
@@ -103,24 +101,23 @@ pub fn measure_here(library: &'static Library, kind: &str) {
 
     let mut buffers: Vec<&mut [u8]> = vec![&mut first];
     buffers.extend(others.chunks_mut(SIZE));
-    let watch = Watch::new();
+    let peak = Peak::new();
     let before = resident_bytes();
     let queue = service.queue(REQUESTS as u32 + 1, Wake::None);
-    let mut full = (0, 0);
-    let mut when_full = || full = (service.usage().requests_running, resident_bytes());
+    let mut full = Full { service: &service, queued: 0, resident: 0 };
     thread::scope(|scope| {
-        scope.spawn(|| watch.until_stopped(&service));
+        scope.spawn(|| peak.until_stopped(&service));
         let requests = buffers.len();
         if is_put {
             let buffers: Vec<&[u8]> = buffers.iter().map(|buffer| &**buffer).collect();
-            queue.put_all(&store, &keys, &buffers, requests, &mut when_full);
+            queue.put_all(&store, &keys, &buffers, requests, &mut full);
         } else {
-            queue.get_all(&store, &keys, &mut buffers, requests, &mut when_full);
+            queue.get_all(&store, &keys, &mut buffers, requests, &mut full);
         }
-        watch.stop.store(true, Ordering::Release);
+        peak.stop.store(true, Ordering::Release);
     });
-    let (peak, in_flight) = *watch.most.lock().expect("no panic before");
-    let (queued, resident) = full;
+    let (peak, in_flight) = *peak.most.lock().expect("no panic before");
+    let Full { queued, resident, .. } = full;
     let above = |bytes: u64| bytes.saturating_sub(before);
     println!("{queued} {} {} {in_flight} {}", above(resident), above(peak), service.settings().max_bytes_in_flight);
 }
@@ -138,22 +135,35 @@ fn keys(is_put: bool) -> Vec<CString> {
 /// Puts what is got later, and makes every thread of the service work once.
 fn prepare(service: &Service, store: &Store, keys: &[CString], first: &[u8], other: &[u8]) {
     let queue: Queue = service.queue(16, Wake::None);
-    queue.put_all(store, &keys[..1], &[first], 1, &mut || ());
-    queue.put_all(store, &keys[1..2], &[other], 64, &mut || ());
+    queue.put_all(store, &keys[..1], &[first], 1, &mut ());
+    queue.put_all(store, &keys[1..2], &[other], 64, &mut ());
     let mut back = vec![0; other.len()];
-    queue.get_all(store, &keys[1..2], &mut [&mut back], 64, &mut || ());
+    queue.get_all(store, &keys[1..2], &mut [&mut back], 64, &mut ());
+}
+
+/// What there is when every buffer has been lent.
+struct Full<'a> {
+    service: &'a Service,
+    queued: u64,
+    resident: u64,
+}
+
+impl Watch for Full<'_> {
+    fn filled(&mut self) {
+        (self.queued, self.resident) = (self.service.usage().requests_running, resident_bytes());
+    }
 }
 
 /// Looks at memory again and again while others work.
-struct Watch {
+struct Peak {
     stop: AtomicBool,
     /// The most seen: resident bytes, and what the service says is in flight.
     most: Mutex<(u64, u64)>,
 }
 
-impl Watch {
-    fn new() -> Watch {
-        Watch { stop: AtomicBool::new(false), most: Mutex::new((0, 0)) }
+impl Peak {
+    fn new() -> Peak {
+        Peak { stop: AtomicBool::new(false), most: Mutex::new((0, 0)) }
     }
 
     fn until_stopped(&self, service: &Service) {
@@ -165,12 +175,4 @@ impl Watch {
             thread::sleep(Duration::from_micros(500));
         }
     }
-}
-
-/// The resident size of this process.
-fn resident_bytes() -> u64 {
-    let statm = fs::read_to_string("/proc/self/statm").expect("this system tells the size of processes");
-    let pages = statm.split_whitespace().nth(1).and_then(|word| word.parse::<u64>().ok()).expect("a number of pages");
-    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().expect("this system tells the size of pages");
-    pages * page as u64
 }

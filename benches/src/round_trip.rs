@@ -89,10 +89,10 @@ struct Side {
 impl Side {
     fn new(library: &'static Library, io_threads: u32) -> Side {
         let service = Service::new(library, &ServiceOptions { io_threads, ..ServiceOptions::default() });
-        let store = Arc::new(service.open("memory://empty"));
+        let store = Arc::new(service.open("memory://empty", &[]));
         let key = CString::new("nothing").expect("no NUL");
         let wait = service.queue(CREDITS, Wake::None);
-        wait.put_all(&store, std::slice::from_ref(&key), &[&[]], 1, &mut || ());
+        wait.put_all(&store, std::slice::from_ref(&key), &[&[]], 1, &mut ());
         let flow = Arc::new(Flow::new(store.clone(), key.clone()));
         let callback = {
             let flow = flow.clone();

@@ -54,3 +54,12 @@ pub fn number(value: f64) -> String {
 pub fn spread(spread: Spread) -> String {
     format!("{} [{}..{}]", number(spread.median), number(spread.low), number(spread.high))
 }
+
+/// A number of bytes in the largest unit that fits.
+pub fn size_name(size: usize) -> String {
+    match size {
+        size if size >= 1 << 30 && size % (1 << 30) == 0 => format!("{} GiB", size >> 30),
+        size if size >= 1 << 20 => format!("{} MiB", size >> 20),
+        size => format!("{} KiB", size >> 10),
+    }
+}
