@@ -14,7 +14,6 @@ use tokio::time::Instant;
 const SOON: Duration = Duration::from_secs(2);
 
 /// An answer whose body has not been read to its end. Dropped before that, its connection is closed, not used again.
-#[derive(Debug)]
 pub(in crate::stores) struct Answer {
     pub(in crate::stores) status: StatusCode,
     pub(in crate::stores) headers: HeaderMap,

@@ -40,7 +40,7 @@ const MOST_REDIRECTS: usize = 5;
 const MOST_OF_CREDENTIALS: usize = 1 << 20;
 
 /// How connections are made and kept.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Wiring {
     pub(super) connect_timeout: Duration,
     pub(super) stall_timeout: Duration,
@@ -58,13 +58,19 @@ pub(super) struct Wiring {
 }
 
 /// What all connections of a store have in common.
-#[derive(Debug)]
 struct Transport {
     wiring: Wiring,
     tls: rustls::ClientConfig,
     /// One for each I/O thread: made when first needed, used by that thread alone.
     clients: Box<[OnceLock<Client>]>,
     connections: Arc<Semaphore>,
+}
+
+/// The crate wants it; a proxy's password, say, is nobody's to see.
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Transport")
+    }
 }
 
 /// Gives the crate our service in place of its own.
