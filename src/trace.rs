@@ -15,7 +15,7 @@ const EARLIER: u8 = 2;
 #[derive(Debug, Default)]
 pub struct Trace {
     retries: AtomicU32,
-    has_begun: OnceLock<()>,
+    begun: OnceLock<Instant>,
     doubt: AtomicU8,
     deadline: OnceLock<Instant>,
     /// How the last attempt failed.
@@ -29,7 +29,7 @@ impl Trace {
 
     /// An attempt begins.
     pub(crate) fn begin(&self) {
-        self.has_begun.get_or_init(|| ());
+        self.begun.get_or_init(Instant::now);
     }
 
     /// An attempt has failed, and another is to follow.
@@ -54,7 +54,7 @@ impl Trace {
 
     /// How often the request was tried. Retries of its parts count like its own.
     pub(crate) fn attempts(&self) -> u32 {
-        u32::from(self.has_begun.get().is_some()) + self.retries.load(Relaxed)
+        u32::from(self.begun.get().is_some()) + self.retries.load(Relaxed)
     }
 
     /// All of a change has been sent: it may take effect from now on.
@@ -95,6 +95,9 @@ impl Trace {
             error.http_status = last.http_status;
             error.request_id = last.request_id;
             error.server_code = last.server_code;
+        }
+        if let (Some(begun), attempts @ 2..) = (self.begun.get(), self.attempts()) {
+            error.message = format!("{}; tried {attempts} times in {:.1?}", error.message, begun.elapsed());
         }
     }
 }

@@ -5,7 +5,7 @@ use super::get::{GetOptions, MOST_IN_FLIGHT};
 use super::plan::{self, Span};
 use crate::error::{Error, Kind, Result};
 use crate::memory::LentMut;
-use crate::outcome::{Details, Done, Outcome};
+use crate::outcome::{Details, Done};
 use crate::request::Work;
 use crate::service::Shared;
 use crate::stores::remote::{Body, Opened, Pin, RemoteStore, Retry};
@@ -24,15 +24,7 @@ pub(super) fn get(
 ) -> Work {
     let trace = Trace::new();
     let get = Get { service: service.clone(), remote: remote.clone(), key, options, trace: trace.clone() };
-    Work::traced(trace.clone(), async move { verdict(&trace, get.run(buffer).await) })
-}
-
-/// The outcome of a request over a network, with what was tried for it.
-pub(super) fn verdict(trace: &Trace, ended: Result<Done>) -> Outcome {
-    ended.map_err(|mut error| {
-        trace.complete(&mut error, None);
-        Box::new(error)
-    })
+    Work::traced(trace, async move { Ok(get.run(buffer).await?) })
 }
 
 /// A part of a get under way.

@@ -213,7 +213,7 @@ impl Cursor {
                 && let Err(mut error) = pages.fetch(trace).await
             {
                 // It may be told by a later request.
-                trace.complete(&mut error, None);
+                error.attempts = trace.attempts();
                 self.ahead = Some(Err(error));
                 break;
             }

@@ -45,7 +45,7 @@ pub fn delete(store: &Store, key: Arc<str>, loan: Loan) -> Work {
         }
         Reach::Far(remote) => {
             let trace = Trace::new();
-            Work::traced(trace.clone(), async move { far::verdict(&trace, remote.delete(&key, &trace).await) })
+            Work::traced(trace.clone(), async move { Ok(remote.delete(&key, &trace).await?) })
         }
     }
 }

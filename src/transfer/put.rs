@@ -1,6 +1,6 @@
 //! One lent buffer into an object.
 
-use super::{far, verdict};
+use super::verdict;
 use crate::error::Result;
 use crate::memory::Lent;
 use crate::request::Work;
@@ -34,7 +34,7 @@ pub fn put(store: &Store, key: Arc<str>, source: Lent, options: PutOptions) -> R
             let trace = Trace::new();
             Ok(Work::traced(trace.clone(), async move {
                 let _held = service.hold_bytes(remote.put_holds(source.size() as u64)).await;
-                far::verdict(&trace, remote.put(&key, source, options, &trace).await)
+                Ok(remote.put(&key, source, options, &trace).await?)
             }))
         }
     }
