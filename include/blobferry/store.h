@@ -157,7 +157,7 @@
  * A Retry-After is honoured, in either form; a wait that would pass the deadline or
  * `retry_timeout` is not begun. Each attempt is signed afresh, and a get goes on
  * where it broke off, on the same state of the object. What fails in the end says
- * how often it was tried (blobferry_error_attempts).
+ * how often it was tried (blobferry_error_attempts), and for how long.
  *
  * LARGE OBJECTS are got in parts, all of one state of the object: the first tells
  * how large it is, the others are asked for with its ETag. A server that tells
