@@ -241,6 +241,8 @@ static void forked_while_services_come_and_go_the_child_has_its_own(void) {
       bool ok = blobferry_live_counts(&counts) == BLOBFERRY_OK &&
                 blobferry_service_new(NULL, &service, NULL) == BLOBFERRY_OK;
       blobferry_service_free(service);
+      /* What the maker's stack held when it forked is lost here: no leak, and one that valgrind would find. */
+      if (under_valgrind()) leave(ok ? 0 : 1);
       _exit(ok ? 0 : 1);
     }
     int status = -1;
