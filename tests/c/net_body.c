@@ -308,14 +308,14 @@ static void answer_slowly(exchange_t *exchange, void *context) {
   char    head[512];
   uint8_t body[SMALL];
   size_t  size = method_is(exchange, "GET") ? SMALL : 0;
-  while (slow == SLOW_READING && take(exchange, 1 << 20) > 0) pause_ms(exchange, 100);
+  while (slow == SLOW_READING && take(exchange, 1 << 20) > 0) pause_ms(exchange, 250);
   take_body(exchange);
   snprintf(head, sizeof head, "HTTP/1.1 200 Answer\r\nContent-Length: %zu\r\nETag: %s\r\nLast-Modified: %s\r\n\r\n",
            size, AN_ETAG, A_DATE);
   note_status(exchange, 200);
-  drip(exchange, head, strlen(head), slow == SLOW_HEAD ? strlen(head) / 16 : strlen(head), 100);
+  drip(exchange, head, strlen(head), slow == SLOW_HEAD ? strlen(head) / 16 : strlen(head), 250);
   pattern_fill(body, sizeof body, 1);
-  drip(exchange, body, size, slow == SLOW_BODY ? SMALL / 16 : SMALL, 100);
+  drip(exchange, body, size, slow == SLOW_BODY ? SMALL / 16 : SMALL, 250);
 }
 
 /* What a head is of is known when it is whole: one that takes too long is none. */
@@ -325,7 +325,7 @@ static void what_crawls_is_waited_for(void) {
     blobferry_status_t wanted = slow == SLOW_HEAD ? BLOBFERRY_E_TIMEOUT : BLOBFERRY_OK;
     server_t          *server = server_start_with(answer_slowly, &slow, (server_options_t){65536, false, 0});
     fixture_t          fixture =
-        with_server(server, S3, OPTIONS({"stall_timeout", "1s"}, {"max_retries", "0"}, {"part_size", "64MiB"}));
+        with_server(server, S3, OPTIONS({"stall_timeout", "3s"}, {"max_retries", "0"}, {"part_size", "64MiB"}));
     got_t got = get_with(&fixture, "key", SMALL, NULL);
     guarded_unlock(&got.memory);
     if (wanted == BLOBFERRY_OK) CHECK(pattern_is(got.memory.data, SMALL, 1, 0));

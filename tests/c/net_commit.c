@@ -370,7 +370,7 @@ static void answer_slowly(exchange_t *exchange, void *context) {
   say(exchange, "Transfer-Encoding: chunked\r\nContent-Type: application/xml\r\n\r\n");
   for (int blanks = 0; blanks < 15; blanks++) {
     say(exchange, "1\r\n \r\n");
-    pause_ms(exchange, 100);
+    pause_ms(exchange, 250);
   }
   const char *rest = strchr(what.document, '\n'); /* the declaration of XML stood before the blanks */
   say(exchange, "%zx\r\n%s\r\n0\r\n\r\n", strlen(rest), rest);
@@ -381,7 +381,7 @@ static void a_completion_may_take_its_time(void) {
   desk_t   *desk = new_desk((desk_t){.step = STEPS});
   server_t *server = server_start_with(answer_slowly, desk, (server_options_t){0, true, 0});
   fixture_t fixture =
-      with_server(server, S3, OPTIONS({"part_size", "5MiB"}, {"max_retries", "0"}, {"stall_timeout", "1s"}));
+      with_server(server, S3, OPTIONS({"part_size", "5MiB"}, {"max_retries", "0"}, {"stall_timeout", "3s"}));
   check_commit(put_bytes(&fixture, desk, LARGE, BLOBFERRY_PUT_OVERWRITE, NULL), BLOBFERRY_OK, false);
   CHECK(bucket_holds(&desk->bucket, PATH, desk->bytes, LARGE));
   check_count(server, "POST", "uploadId=", 1);
