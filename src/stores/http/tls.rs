@@ -33,20 +33,27 @@ impl Trust {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::argument(format!("TLS cannot be set up: {error}")))?;
+        let Some(rule) = self.rule(&provider)? else {
+            // TLS is not needed, and works with nobody.
+            return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+        };
+        let verifier = Arc::new(Verifier { rule, provider });
+        Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    }
+
+    /// Whom to trust; none: nobody.
+    fn rule(&self, provider: &Arc<CryptoProvider>) -> Result<Option<Rule>> {
         if self.trusts_anybody {
-            let verifier = Arc::new(TrustAnybody(provider));
-            return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
+            return Ok(Some(Rule::Anybody));
         }
         let (roots, given) = self.roots()?;
         if roots.is_empty() {
-            // TLS is not needed, and works with nobody.
-            return Ok(builder.with_root_certificates(roots).with_no_client_auth());
+            return Ok(None);
         }
-        let by_roots = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        let by_roots = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
             .map_err(|error| Error::argument(format!("TLS cannot be set up: {error}")))?;
-        let verifier = Arc::new(TrustGiven { by_roots, given });
-        Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+        Ok(Some(Rule::Roots { by_roots, given }))
     }
 
     /// All roots, and those of them that the options give.
@@ -89,15 +96,23 @@ fn bad(option: &str, why: impl std::fmt::Display) -> Error {
     Error::argument(format!("option `{option}` takes a PEM file or its text: {why}"))
 }
 
-/// Trusts the roots, and whoever shows a certificate that was given as a root itself: one that a server has signed for
-/// itself is both, which the library refuses by the book.
+/// Whose certificate is good.
 #[derive(Debug)]
-struct TrustGiven {
-    by_roots: Arc<WebPkiServerVerifier>,
-    given: Vec<CertificateDer<'static>>,
+enum Rule {
+    /// For `allow_invalid_certificates`.
+    Anybody,
+    /// Whom the roots trust, and whoever shows a certificate that was given as a root itself: one that a server has
+    /// signed for itself is both, which the library refuses by the book.
+    Roots { by_roots: Arc<WebPkiServerVerifier>, given: Vec<CertificateDer<'static>> },
 }
 
-impl ServerCertVerifier for TrustGiven {
+#[derive(Debug)]
+struct Verifier {
+    rule: Rule,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -106,8 +121,9 @@ impl ServerCertVerifier for TrustGiven {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.by_roots.verify_server_cert(certificate, others, name, ocsp, now);
-        if verified.is_err() && self.given.iter().any(|given| given == certificate) {
+        let Rule::Roots { by_roots, given } = &self.rule else { return Ok(ServerCertVerified::assertion()) };
+        let verified = by_roots.verify_server_cert(certificate, others, name, ocsp, now);
+        if verified.is_err() && given.iter().any(|given| given == certificate) {
             verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
             return Ok(ServerCertVerified::assertion());
         }
@@ -120,7 +136,7 @@ impl ServerCertVerifier for TrustGiven {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.by_roots.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -129,49 +145,10 @@ impl ServerCertVerifier for TrustGiven {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.by_roots.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by_roots.supported_verify_schemes()
-    }
-}
-
-/// For `allow_invalid_certificates`.
-#[derive(Debug)]
-struct TrustAnybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for TrustAnybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
