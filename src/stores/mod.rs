@@ -287,9 +287,14 @@ fn kind_of(text: &str) -> Result<Kinds> {
     Err(Error::argument(format!("unknown scheme `{}`; {guess}the schemes are {}", shown(&scheme), known())))
 }
 
+/// More parts of one request are never moved at once, whatever is asked for.
+pub(crate) const MOST_IN_FLIGHT: u32 = 256;
+
 /// The options that say how large objects are moved.
 fn parts(options: &mut Options) -> Result<(u64, u32)> {
-    Ok((options.size("part_size", 8 << 20)?, options.count("max_in_flight", 1, 4)?))
+    let part_size = options.size("part_size", 8 << 20)?;
+    let max_in_flight = options.count_up_to("max_in_flight", 1..=MOST_IN_FLIGHT, 4)?;
+    Ok((part_size, max_in_flight))
 }
 
 fn parse_local(text: &str, kind: &str) -> Result<Url> {

@@ -1,6 +1,7 @@
 //! String options of a store: each known, none twice, every value understood, and all of them told again.
 
 use crate::error::{Error, Kind, Result};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The options of every store.
@@ -129,6 +130,12 @@ impl Options {
 
     /// A number, at least `least`.
     pub(crate) fn count(&mut self, key: &str, least: u32, default: u32) -> Result<u32> {
+        self.count_up_to(key, least..=u32::MAX, default)
+    }
+
+    /// A number, at least the first of the range; what is beyond the last stands for the last.
+    pub(crate) fn count_up_to(&mut self, key: &str, range: RangeInclusive<u32>, default: u32) -> Result<u32> {
+        let least = *range.start();
         let count = match self.value(key) {
             None => default,
             Some(text) => text
@@ -137,6 +144,7 @@ impl Options {
                 .filter(|count| *count >= least)
                 .ok_or_else(|| bad(key, text, &format!("a number from {least} on")))?,
         };
+        let count = count.min(*range.end());
         self.tell(key, count);
         Ok(count)
     }

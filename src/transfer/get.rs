@@ -6,13 +6,10 @@ use crate::error::Result;
 use crate::memory::{CHUNK, LentMut};
 use crate::outcome::Done;
 use crate::request::Work;
-use crate::stores::{Blob, Reach, Step, Store, can};
+use crate::stores::{Blob, MOST_IN_FLIGHT, Reach, Step, Store, can};
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::sync::Arc;
-
-/// More parts of one get are never moved at once, whatever is asked for.
-pub(super) const MOST_IN_FLIGHT: u32 = 256;
 
 /// Which bytes to get, and how.
 #[derive(Clone, Copy, Debug)]

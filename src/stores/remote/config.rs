@@ -9,6 +9,7 @@ use super::retry::Policy;
 use super::vendor::{self, Choice, Place, Plan};
 use crate::error::{Error, Result};
 use crate::service::Shared;
+use base64::prelude::{BASE64_STANDARD, Engine};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::{NoProxy, Proxy};
 use std::sync::Arc;
@@ -39,9 +40,6 @@ pub(crate) const OF_REMOTE: [&str; 21] = [
     "user_agent",
     "default_content_type",
 ];
-
-/// More parts of one put are never moved at once, whatever is asked for.
-const MOST_IN_FLIGHT: u32 = 256;
 
 /// What is told of a secret.
 const HIDDEN: &str = "(hidden)";
@@ -74,7 +72,6 @@ impl RemoteStore {
         let client = vendor::client(&plan).map_err(hidden)?;
         tell(options, &place);
         let root = place.root;
-        let max_in_flight = max_in_flight.min(MOST_IN_FLIGHT);
         let service = service.clone();
         Ok(Arc::new(RemoteStore { dialect, client, root, policy, part_size, max_in_flight, secrets, service }))
     }
@@ -224,7 +221,7 @@ fn secrets(options: &Options, document: Option<&Document>) -> Vec<String> {
             let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
             secrets.extend(password.into_iter().flat_map(in_all_forms));
             // As the proxy is shown them.
-            secrets.extend(user.map(|user| base64(&percent_decode_str(user).collect::<Vec<_>>())));
+            secrets.extend(user.map(|user| BASE64_STANDARD.encode(percent_decode_str(user).collect::<Vec<_>>())));
         }
         if is_secret(name) {
             secrets.push(value.to_string());
@@ -245,16 +242,6 @@ fn in_all_forms(value: &str) -> Vec<String> {
     let decoded = percent_decode_str(value).decode_utf8_lossy().into_owned();
     let encoded = utf8_percent_encode(&decoded, NON_ALPHANUMERIC).to_string();
     vec![value.to_string(), encoded, decoded]
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits_of = |group: &[u8]| {
-        let bits = group.iter().chain([0, 0].iter()).take(3).fold(0, |bits, byte| bits << 8 | usize::from(*byte));
-        let digits = (0..4).map(|at| DIGITS[bits >> (18 - 6 * at) & 63] as char);
-        digits.take(group.len() + 1).chain("==".chars()).take(4).collect::<String>()
-    };
-    bytes.chunks(3).map(digits_of).collect()
 }
 
 pub(super) fn without(secrets: &[String], mut message: String) -> String {
@@ -285,11 +272,12 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_padded() {
-        for (text, encoded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("me:pass/word", "bWU6cGFzcy93b3Jk")]
+    fn what_a_proxy_is_shown_is_hidden_with_its_padding() {
+        for (user, encoded) in
+            [("me:pass-1", "bWU6cGFzcy0x"), ("me:pass-12", "bWU6cGFzcy0xMg=="), ("me:pass-123", "bWU6cGFzcy0xMjM=")]
         {
-            assert_eq!(base64(text.as_bytes()), encoded);
+            let secrets = secrets_of(Dialect::Web, "proxy_url", &format!("http://{user}@proxy:3128"));
+            assert_eq!(without(&secrets, format!("Basic {encoded}")), "Basic (hidden)", "{user}");
         }
     }
 
