@@ -1,14 +1,14 @@
 //! An object over a network into one lent buffer: the first answer tells how large the object is and which state of it
 //! this is; the rest comes in parts of that state, each tried again where it broke off.
 
-use super::get::{GetOptions, MOST_IN_FLIGHT};
+use super::get::GetOptions;
 use super::plan::{self, Span};
 use crate::error::{Error, Kind, Result};
 use crate::memory::LentMut;
 use crate::outcome::{Details, Done};
 use crate::request::Work;
 use crate::service::Shared;
-use crate::stores::remote::{Body, Opened, Pin, RemoteStore, Retry};
+use crate::stores::remote::{Body, Opened, Pin, RemoteStore, Retry, changed};
 use crate::trace::Trace;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -109,7 +109,7 @@ impl Get {
         if behind.size == 0 {
             return first.read(Some(body)).await;
         }
-        let in_flight = self.options.max_in_flight.min(MOST_IN_FLIGHT) as usize;
+        let in_flight = self.options.max_in_flight as usize;
         let first: Part = Box::pin(first.read(Some(body)));
         let parts: Box<dyn Iterator<Item = Part> + Send> =
             Box::new(std::iter::once(first).chain(self.divide(&pin, behind, rest)));
@@ -151,24 +151,16 @@ impl Get {
             retry.again(error).await?;
             body = match self.open(1, &mut retry).await? {
                 Opened::Body(body) if body.size.is_none() => body,
-                _ => {
-                    return Err(Error::new(
-                        Kind::Changed,
-                        "the object was changed while it was being read; get it again",
-                    ));
-                }
+                _ => return Err(changed()),
             };
         }
     }
 
     async fn pour_once(&self, mut body: Box<Body>, buffer: &mut LentMut) -> Result<Done> {
         let GetOptions { offset, length, .. } = self.options;
-        let (mut at, mut filled) = (0, 0);
-        while let Some(bytes) = body.bytes().await? {
-            let skipped = (offset + filled).saturating_sub(at).min(bytes.len() as u64);
-            at += bytes.len() as u64;
-            let wanted = &bytes[skipped as usize..];
-            let wanted = &wanted[..(length - filled).min(wanted.len() as u64) as usize];
+        let mut filled = 0;
+        while let Some(bytes) = body.bytes_from(offset + filled).await? {
+            let wanted = &bytes[..(length - filled).min(bytes.len() as u64) as usize];
             if filled + wanted.len() as u64 > buffer.size() as u64 {
                 let message = "the object is larger than the buffer, and the server does not tell how large it is";
                 return Err(Error::new(Kind::TooSmall, message));
@@ -176,8 +168,8 @@ impl Get {
             buffer.copy_from(filled as usize, wanted)?;
             filled += wanted.len() as u64;
         }
-        plan::span(offset, length, at)?;
-        Ok(self.done(filled, || Details { size: at, ..body.details() }))
+        plan::span(offset, length, body.at)?;
+        Ok(self.done(filled, || Details { size: body.at, ..body.details() }))
     }
 }
 
@@ -223,22 +215,18 @@ impl Stretch {
 
     /// Puts what an answer brings into its place: once, as it comes.
     async fn pour(&mut self, mut body: Box<Body>) -> Result<()> {
-        let mut at = body.begin;
         loop {
             let left = self.span.size - self.filled;
-            if left == 0 && !body.is_range && body.size != Some(at) {
+            if left == 0 && !body.is_range && body.size != Some(body.at) {
                 // The rest of the object is not wanted.
                 return Ok(());
             }
-            let Some(bytes) = body.bytes().await? else { break };
-            let skipped = (self.span.offset + self.filled).saturating_sub(at).min(bytes.len() as u64);
-            at += bytes.len() as u64;
-            let wanted = &bytes[skipped as usize..];
-            if body.is_range && wanted.len() as u64 > left {
+            let Some(bytes) = body.bytes_from(self.span.offset + self.filled).await? else { break };
+            if body.is_range && bytes.len() as u64 > left {
                 let message = "the server sent more bytes than it said it would";
                 return Err(Error { retryable: true, ..Error::new(Kind::Integrity, message) });
             }
-            let wanted = &wanted[..left.min(wanted.len() as u64) as usize];
+            let wanted = &bytes[..left.min(bytes.len() as u64) as usize];
             self.place.copy_from(self.filled as usize, wanted)?;
             self.filled += wanted.len() as u64;
         }

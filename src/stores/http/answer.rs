@@ -102,9 +102,8 @@ impl Answer {
 }
 
 /// What is kept of a request for its answer.
-#[derive(Clone)]
 pub(super) struct Asked {
-    method: Method,
+    pub(super) method: Method,
     shown: [Option<HeaderValue>; 2],
 }
 

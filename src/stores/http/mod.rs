@@ -21,7 +21,7 @@ pub(super) use upload::Upload;
 use crate::error::{Error, Kind, Result};
 use crate::threads;
 use answer::Asked;
-use http::{Method, header};
+use http::{HeaderMap, Method, header};
 use object_store::ClientOptions;
 use object_store::client::{
     ClientConfigKey, HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
@@ -174,9 +174,10 @@ impl Transport {
         let asked = Asked::of(&request);
         let mut redirects = 0;
         loop {
-            let again = if self.wiring.follows_redirects { request.try_clone() } else { None };
+            let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+            let headers = (is_read && self.wiring.follows_redirects).then(|| request.headers().clone());
             let response = self.execute(request, scope, &progress).await?;
-            match again.and_then(|again| redirected(again, &response)) {
+            match headers.and_then(|headers| redirected(asked.method.clone(), headers, &response)) {
                 Some(next) if redirects < MOST_REDIRECTS => request = next,
                 _ => return Ok(Answer::new(response, asked, self.wiring.stall_timeout, connection)),
             }
@@ -273,15 +274,15 @@ fn outgoing(request: HttpRequest, scope: &Scope, progress: &Arc<Progress>) -> Re
 
 /// The request that an answer sends its reader to, if it does. A folder, which is where the same name with a `/` at
 /// its end is, is no object to be sent to; nor is a place without TLS, from one with.
-fn redirected(mut request: reqwest::Request, answer: &reqwest::Response) -> Option<reqwest::Request> {
+fn redirected(method: Method, headers: HeaderMap, answer: &reqwest::Response) -> Option<reqwest::Request> {
     let place = answer::place_of_redirect(answer)?;
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let loses_tls = (request.url().scheme(), place.scheme()) == ("https", "http");
+    let loses_tls = (answer.url().scheme(), place.scheme()) == ("https", "http");
     let is_http = matches!(place.scheme(), "http" | "https");
-    if !is_read || !is_http || loses_tls || answer::is_folder_of(request.url(), &place) {
+    if !is_http || loses_tls || answer::is_folder_of(answer.url(), &place) {
         return None;
     }
-    *request.url_mut() = place;
+    let mut request = reqwest::Request::new(method, place);
+    *request.headers_mut() = headers;
     Some(request)
 }
 

@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result};
 use crate::outcome::{Details, Done};
 use crate::service::Shared;
 use crate::trace::Trace;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use dialect::{Dialect, digits, number, text};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -91,8 +91,8 @@ pub(crate) enum Opened {
 /// Bytes of an object that are on their way.
 pub(crate) struct Body {
     answer: Answer,
-    /// Where the first of them stands in the object.
-    pub(crate) begin: u64,
+    /// Where the next of them stands in the object.
+    pub(crate) at: u64,
     /// How many come; none where only the end will tell.
     pub(crate) size: Option<u64>,
     /// Whether the server has sent a range, as it was asked to, and not all of the object.
@@ -102,9 +102,13 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// The next of them; none at the end.
-    pub(crate) async fn bytes(&mut self) -> Result<Option<Bytes>> {
-        self.answer.bytes().await
+    /// The next of them, without those that stand before `from`; none at the end.
+    pub(crate) async fn bytes_from(&mut self, from: u64) -> Result<Option<Bytes>> {
+        let Some(mut bytes) = self.answer.bytes().await? else { return Ok(None) };
+        let size = bytes.len() as u64;
+        bytes.advance(from.saturating_sub(self.at).min(size) as usize);
+        self.at += size;
+        Ok(Some(bytes))
     }
 
     /// What is known of the object.
@@ -156,7 +160,6 @@ impl RemoteStore {
     /// The error of an answer that is not what was asked for.
     async fn refusal(&self, verb: Verb, answer: Answer) -> Error {
         let (status, headers) = (answer.status, answer.headers.clone());
-        let secrets = [&self.secrets[..], &answer.secrets()].concat();
         if answer.leads_to_folder && self.dialect == Dialect::Web && verb == Verb::Read {
             let error = Error::new(Kind::NotFound, "there is a folder of this name, and no object");
             return Error { http_status: status.as_u16(), ..error };
@@ -166,8 +169,14 @@ impl RemoteStore {
             let error = Error { retryable: false, ..Error::new(Kind::Server, message) };
             return Error { http_status: status.as_u16(), request_id: self.request_id(&headers), ..error };
         }
+        let secrets = self.secrets_of(&answer);
         let body = answer.beginning(MOST_OF_ERROR).await;
         refusal::error(&Heard { dialect: self.dialect, verb, secrets: &secrets }, status, &headers, &body)
+    }
+
+    /// What the words of an answer must not show.
+    fn secrets_of(&self, answer: &Answer) -> Vec<String> {
+        [&self.secrets[..], &answer.secrets()].concat()
     }
 
     fn request_id(&self, headers: &HeaderMap) -> Option<Box<str>> {
@@ -236,13 +245,13 @@ impl RemoteStore {
         self.body(answer, 0, length, length.unwrap_or_default(), pin)
     }
 
-    fn body(&self, answer: Answer, begin: u64, size: Option<u64>, total: u64, pin: Option<&Pin>) -> Result<Opened> {
+    fn body(&self, answer: Answer, at: u64, size: Option<u64>, total: u64, pin: Option<&Pin>) -> Result<Opened> {
         let now = Pin::of(self.dialect, &answer.headers, total);
         if pin.is_some_and(|pin| *pin != now) {
             return Err(changed());
         }
         let is_range = answer.status == StatusCode::PARTIAL_CONTENT;
-        Ok(Opened::Body(Box::new(Body { answer, begin, size, is_range, pin: now, dialect: self.dialect })))
+        Ok(Opened::Body(Box::new(Body { answer, at, size, is_range, pin: now, dialect: self.dialect })))
     }
 
     /// A server that says what cannot be true. It may do better when it is asked again.
@@ -321,7 +330,7 @@ impl RemoteStore {
     /// Azure deletes in batches, here of one: the answer holds another, of the one delete in it.
     async fn batch_refusal(&self, answer: Answer) -> Result<Option<Error>> {
         let malformed = self.lie(&answer, "it is no answer to a batch of one delete".to_string());
-        let secrets = [&self.secrets[..], &answer.secrets()].concat();
+        let secrets = self.secrets_of(&answer);
         let body = answer.collect(MOST_OF_ERROR).await?;
         let Some((status, headers, document)) = inner_answer(&body) else { return Err(malformed) };
         if status.is_success() {
@@ -346,7 +355,7 @@ fn settle(trace: &Trace, error: &Error) {
     if is_known { trace.certain() } else { trace.lost() }
 }
 
-fn changed() -> Error {
+pub(crate) fn changed() -> Error {
     Error::new(Kind::Changed, "the object was changed while it was being read; get it again")
 }
 

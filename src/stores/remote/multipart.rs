@@ -188,7 +188,7 @@ impl RemoteStore {
     async fn completed(&self, answer: Answer) -> Result<HeaderMap> {
         let mut headers = answer.headers.clone();
         let malformed = self.lie(&answer, "it says that the object is complete, and not in which state".to_string());
-        let secrets = [&self.secrets[..], &answer.secrets()].concat();
+        let secrets = self.secrets_of(&answer);
         let body = answer.collect(MOST_OF_ERROR).await?;
         match xml::text_in(&body, "CompleteMultipartUploadResult", "ETag") {
             Ok(Some(etag)) => {

@@ -61,6 +61,10 @@ impl Kind {
         self.marks.iter().chain(self.needs).chain(self.takes).copied()
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.options().any(|option| option == name)
+    }
+
     /// They are fetched, and fetched again before they end.
     pub(super) fn is_fetched(&self) -> bool {
         self.asks != Asks::Nobody
@@ -266,14 +270,11 @@ fn half(kind: &Kind, mark: &str, missing: &[&str]) -> Error {
 
 /// Refuses options of other credentials than those chosen.
 fn check_strangers(kind: &Kind, from: Credentials, options: &Options) -> Result<()> {
-    let is_of = |kind: &Kind, name: &str| kind.options().any(|option| option == name);
-    let of_any = |name: &str| KINDS.iter().any(|other| other.dialect == kind.dialect && is_of(other, name));
     let is_good = |name: &str| {
         // Secrets that come from the environment are not mixed with others.
-        is_of(kind, name) && (from != Credentials::Env || (kind.takes.contains(&name) && !is_secret(name)))
+        kind.has(name) && (from != Credentials::Env || (kind.takes.contains(&name) && !is_secret(name)))
     };
-    let given = options.others(&OF_REMOTE).map(|(name, _)| name).filter(|name| options.is_in_force(name));
-    match given.into_iter().find(|name| of_any(name) && !is_good(name)) {
+    match of_credentials(kind.dialect, options).find(|name| !is_good(name)) {
         None => Ok(()),
         Some(name) if kind.marks.is_empty() || from == Credentials::Env => Err(stranger(name, from)),
         Some(name) => Err(exclusive(name, kind.marks[0])),
@@ -282,12 +283,17 @@ fn check_strangers(kind: &Kind, from: Credentials, options: &Options) -> Result<
 
 /// Refuses options of any credentials: there are to be none.
 fn check_none(dialect: Dialect, options: &Options) -> Result<()> {
-    let of_any = |name: &str| KINDS.iter().any(|kind| kind.dialect == dialect && kind.options().any(|of| of == name));
-    let given = options.others(&OF_REMOTE).map(|(name, _)| name).filter(|name| options.is_in_force(name));
-    match given.into_iter().find(|name| of_any(name)) {
+    match of_credentials(dialect, options).next() {
         None => Ok(()),
         Some(name) => Err(stranger(name, Credentials::Anonymous)),
     }
+}
+
+/// The options in force that are of any kind of credentials.
+fn of_credentials(dialect: Dialect, options: &Options) -> impl Iterator<Item = &str> {
+    let of_any = move |name: &str| KINDS.iter().any(|kind| kind.dialect == dialect && kind.has(name));
+    let given = options.others(&OF_REMOTE).map(|(name, _)| name);
+    given.filter(move |name| options.is_in_force(name) && of_any(name))
 }
 
 /// Takes the one kind that the variables of the environment are of, and the variables that it needs.
@@ -323,7 +329,7 @@ fn of_environment(dialect: Dialect, options: &mut Options) -> Result<&'static Ki
     }
     check_strangers(kind, Credentials::Env, options)?;
     for (variable, option, value) in found {
-        let is_of_kind = kind.options().any(|of| of == option) || matches!(option, "region" | "account_name");
+        let is_of_kind = kind.has(option) || matches!(option, "region" | "account_name");
         if is_of_kind && options.value(option).is_none() {
             options.put(option, value_of(&format!("variable {variable}"), option, &value)?);
         }
