@@ -15,15 +15,19 @@
  *   store.h     a bucket, a folder or a name in memory; what each store can do
  *   object.h    get, put, head and delete one object
  *   list.h      the keys of a store, a page at a time
+ *   folder.h    all files of a folder to a store, and back
+ *   report.h    what becomes of the objects of one request of many
+ *   batch.h     many requests with one call
  *
  * THE LIFE OF A REQUEST
  *
  * 1. You make a service, a completion queue in it, and open a store by its URL.
  * 2. You submit a request: blobferry_object_get, _put, _head, _delete or
- *    blobferry_list_next. The call never blocks and never performs I/O. It
- *    returns BLOBFERRY_OK: the request is accepted and exactly one completion
- *    will follow, whatever happens (success, failure, cancel, deadline, panic,
- *    close). Or it returns an error: then nothing was lent, and none follows.
+ *    blobferry_list_next, to name some; many at once with blobferry_cq_submit.
+ *    The call never blocks and never performs I/O. It returns BLOBFERRY_OK: the
+ *    request is accepted and exactly one completion will follow, whatever happens
+ *    (success, failure, cancel, deadline, panic, close). Or it returns an error:
+ *    then nothing was lent, and none follows.
  * 3. You take completions from the queue, with blobferry_cq_wait,
  *    blobferry_cq_drain or a callback. A completion names its request twice: by
  *    the ticket that the submit call gave and by the `user_data` that it took.
@@ -54,7 +58,7 @@
  *   that call or that request only; everything else goes on. (Its place is also
  *   printed to stderr, by the language that the library is written in.)
  * - In a child made by fork() every call that returns a status and takes a
- *   service, queue, store or list of the parent returns BLOBFERRY_E_FORKED, and
+ *   service, queue, store, list, reader or writer of the parent returns BLOBFERRY_E_FORKED, and
  *   freeing such a handle does nothing: the threads that serve it live in the
  *   parent only. Errors and details work as ever. A service made in the child is
  *   its own.
@@ -62,7 +66,9 @@
  *   and an owned error on failure: release it with blobferry_error_free.
  * - Texts in and out are UTF-8 and end with a NUL byte.
  * - Option structs begin with `struct_size`. Start from the _INIT macro or the
- *   _options_init function, then set what you need; NULL means all defaults.
+ *   _options_init function, then set what you need; NULL means all defaults. They
+ *   grow at their ends: the library takes those of older versions, and those of newer
+ *   ones whose new fields are 0, and the _options_init functions fill all of them.
  *   `timeout_ms` counts from the submit call to the completion; 0 means none.
  *
  * The library installs no signal handler and no panic hook, sets no environment
@@ -74,9 +80,16 @@
 #include "blobferry/error.h"
 #include "blobferry/service.h"
 #include "blobferry/details.h"
+#include "blobferry/buffer.h"
 #include "blobferry/cq.h"
 #include "blobferry/store.h"
 #include "blobferry/object.h"
 #include "blobferry/list.h"
+#include "blobferry/compression.h"
+#include "blobferry/reader.h"
+#include "blobferry/writer.h"
+#include "blobferry/report.h"
+#include "blobferry/folder.h"
+#include "blobferry/batch.h"
 
 #endif /* BLOBFERRY_H */

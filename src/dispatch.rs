@@ -45,8 +45,11 @@ impl Flight {
         let Request { work, loan, timeout, user_data, asked } = request;
         // A timeout beyond what the clock can count is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        if let (Some(trace), Some(deadline)) = (&work.trace, deadline) {
-            trace.set_deadline(deadline);
+        if let Some(trace) = &work.trace {
+            trace.accept();
+            if let Some(deadline) = deadline {
+                trace.set_deadline(deadline);
+            }
         }
         Flight {
             promise: Some(Promise { arrivals: arrivals.clone(), ticket, user_data, is_kept: false }),

@@ -5,14 +5,18 @@
 //! and the completion is published by the last guard that is dropped, or at once where there is none. So once
 //! the completion is visible, nothing of ours reads or writes the memory, however many parts and closures of the
 //! request still exist.
-#![expect(unsafe_code, reason = "caller memory is reached by address, for as long as it is on loan")]
+
+mod lent;
+mod owned;
+
+pub use lent::{Lent, LentMut};
+pub use owned::Memory;
 
 use crate::completion::Settlement;
 use crate::error::{Error, Kind};
 use crate::live;
 use crate::outcome::Outcome;
 use crate::sync::{self, AtomicUsize, Site, order};
-use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Mutex};
 
@@ -56,6 +60,11 @@ impl<P: Returned> Lease<P> {
     pub(crate) fn new() -> Lease<P> {
         live::LEASES.add(1);
         Lease { guards: AtomicUsize::new(0), end: Mutex::new(End { waiting: None, is_told: false, verdict: None }) }
+    }
+
+    /// A lease on no caller's memory: it is not counted, and never closed.
+    fn of_nobody() -> Lease<P> {
+        Lease { guards: AtomicUsize::new(0), end: Mutex::new(End { waiting: None, is_told: true, verdict: None }) }
     }
 
     fn guard(&self) -> Result<Guard<'_, P>, Revoked> {
@@ -133,6 +142,11 @@ impl Loan {
         Loan(Arc::new(Lease::new()))
     }
 
+    /// A lease of a step within a request, on memory of our own or on none. It is never revoked.
+    pub(crate) fn of_nobody() -> Loan {
+        Loan(Arc::new(Lease::of_nobody()))
+    }
+
     /// The request has ended: the settlement is kept once the memory is back, which may be now.
     pub(crate) fn close(&self, settlement: Settlement) {
         self.0.close(settlement);
@@ -147,132 +161,28 @@ impl Loan {
         Ok(())
     }
 
+    /// Does one step of several that cannot be undone. Refused once the request has ended; once begun, the completion
+    /// waits for it.
+    pub(crate) fn during<R>(&self, act: impl FnOnce() -> R) -> Result<R, Revoked> {
+        let _guard = self.0.guard()?;
+        Ok(act())
+    }
+
+    /// Gives a step up that is part of a request: nothing more is begun under its lease. Tells whether something is
+    /// being done under it just now, which may still take effect.
+    pub(crate) fn revoke(&self) -> bool {
+        self.0.guards.fetch_or(CLOSED, AcqRel) & !CLOSED > 0
+    }
+
     /// Takes the outcome of a commit. To be returned from the same poll, or a cancel could come between.
     pub fn verdict(&self) -> Option<Outcome> {
         sync::lock(&self.0.end).verdict.take()
     }
 }
 
-/// Memory that a caller has lent to be read.
-pub struct Lent {
-    loan: Loan,
-    data: *const u8,
-    size: usize,
-}
-
-// SAFETY: the memory may be read from any thread while it is on loan.
-unsafe impl Send for Lent {}
-// SAFETY: as above; nothing is written.
-unsafe impl Sync for Lent {}
-
-impl Lent {
-    /// # Safety
-    ///
-    /// From the acceptance of the request to its completion, `data` must be readable for `size` bytes that nobody
-    /// writes. It may be NULL if `size` is 0.
-    pub unsafe fn new(loan: &Loan, data: *const u8, size: usize) -> Lent {
-        Lent { loan: loan.clone(), data, size }
-    }
-
-    /// Bytes.
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    /// The lease that the memory is lent on.
-    pub fn loan(&self) -> &Loan {
-        &self.loan
-    }
-
-    /// Appends `size` bytes from `offset` on to `target`: at most a chunk.
-    pub fn append_to(&self, offset: usize, size: usize, target: &mut Vec<u8>) -> Result<(), Revoked> {
-        self.look_at(offset, size, |bytes| target.extend_from_slice(bytes))
-    }
-
-    /// Shows `size` bytes from `offset` on: at most a chunk.
-    pub fn look_at(&self, offset: usize, size: usize, look: impl FnOnce(&[u8])) -> Result<(), Revoked> {
-        assert!(size <= CHUNK && offset.checked_add(size).is_some_and(|end| end <= self.size));
-        let _guard = self.loan.0.guard()?;
-        if size > 0 {
-            // SAFETY: within the memory that was lent, which is on loan while the guard is held.
-            look(unsafe { std::slice::from_raw_parts(self.data.add(offset), size) });
-        }
-        Ok(())
-    }
-
-    /// Holds the memory for as long as `work` runs: only for the store that tests what happens then.
-    #[cfg(feature = "faults")]
-    pub fn hold(&self, work: impl FnOnce()) -> Result<(), Revoked> {
-        let _guard = self.loan.0.guard()?;
-        work();
-        Ok(())
-    }
-}
-
-/// Memory that a caller has lent to be written: the only way to it.
-pub struct LentMut {
-    loan: Loan,
-    data: *mut u8,
-    size: usize,
-}
-
-// SAFETY: the memory may be written from any thread while it is on loan, and this is the only way to it.
-unsafe impl Send for LentMut {}
-
-impl LentMut {
-    /// # Safety
-    ///
-    /// From the acceptance of the request to its completion, `data` must be writable for `size` bytes that nobody
-    /// else reads or writes. It may be NULL if `size` is 0.
-    pub unsafe fn new(loan: &Loan, data: *mut u8, size: usize) -> LentMut {
-        LentMut { loan: loan.clone(), data, size }
-    }
-
-    /// Bytes.
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    /// Divides the memory in two, the first of `size` bytes.
-    pub fn split_at(self, size: usize) -> (LentMut, LentMut) {
-        assert!(size <= self.size);
-        // Wrapping, as the memory may be empty and its address NULL; within the memory otherwise.
-        let rest = LentMut { loan: self.loan.clone(), data: self.data.wrapping_add(size), size: self.size - size };
-        (LentMut { size, ..self }, rest)
-    }
-
-    /// Lets `write` fill `size` bytes from `offset` on: at most a chunk.
-    pub fn fill<R>(
-        &mut self,
-        offset: usize,
-        size: usize,
-        write: impl FnOnce(&mut [MaybeUninit<u8>]) -> R,
-    ) -> Result<R, Revoked> {
-        assert!(size <= CHUNK && offset.checked_add(size).is_some_and(|end| end <= self.size));
-        let _guard = self.loan.0.guard()?;
-        if size == 0 {
-            return Ok(write(&mut []));
-        }
-        // SAFETY: within the memory that was lent, which is on loan while the guard is held; `&mut self` makes this
-        // the only slice of it, and nothing is assumed of its content.
-        let slice = unsafe { std::slice::from_raw_parts_mut(self.data.add(offset).cast::<MaybeUninit<u8>>(), size) };
-        Ok(write(slice))
-    }
-
-    /// Copies bytes to their place, a chunk at a time.
-    pub fn copy_from(&mut self, offset: usize, source: &[u8]) -> Result<(), Revoked> {
-        for (index, chunk) in source.chunks(CHUNK).enumerate() {
-            self.fill(offset + index * CHUNK, chunk.len(), |place| {
-                // SAFETY: `place` has as many bytes as `chunk`, and is the caller's memory, not ours.
-                unsafe { place.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(chunk.as_ptr(), chunk.len()) };
-            })?;
-        }
-        Ok(())
-    }
-}
-
 /// Run by `RUSTFLAGS="--cfg model" cargo test --lib loom`.
 #[cfg(all(test, model))]
+#[expect(unsafe_code, reason = "loom checks every use of what stands for the caller's memory")]
 mod loom_models {
     use super::*;
     use crate::sync::{UnsafeCell, model};

@@ -1,6 +1,41 @@
 //! How requests end: plain values.
 
 use crate::error::Error;
+use crate::memory::Memory;
+
+/// What an object's server tells whoever reads it about how to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContentHeaders {
+    /// What the bytes are.
+    pub content_type: Option<String>,
+    /// How they are packed.
+    pub content_encoding: Option<String>,
+    /// For whom they are written.
+    pub content_language: Option<String>,
+    /// How they are shown, and under which name kept.
+    pub content_disposition: Option<String>,
+    /// How long they may be kept.
+    pub cache_control: Option<String>,
+}
+
+impl ContentHeaders {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == ContentHeaders::default()
+    }
+
+    /// Those that are there, by the names that they have in HTTP.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let all = [
+            ("content-type", &self.content_type),
+            ("content-encoding", &self.content_encoding),
+            ("content-language", &self.content_language),
+            ("content-disposition", &self.content_disposition),
+            ("cache-control", &self.cache_control),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)))
+    }
+}
 
 /// What is known of one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,8 +46,10 @@ pub struct Details {
     pub revision: Option<String>,
     /// Nanoseconds since 1970-01-01 UTC.
     pub last_modified_ns: Option<i64>,
-    /// The content type that the object was put with.
-    pub content_type: Option<String>,
+    /// The name of this version, where the store keeps several.
+    pub version: Option<String>,
+    /// The content headers that the object was put with.
+    pub headers: ContentHeaders,
     /// The user metadata that the object was put with, in order of keys.
     pub metadata: Vec<(String, String)>,
 }
@@ -26,12 +63,14 @@ pub struct Done {
     pub is_last_page: bool,
     /// What is known of the object, if it was asked for.
     pub details: Option<Box<Details>>,
+    /// Bytes that were asked for without memory to put them into.
+    pub buffer: Option<Memory>,
 }
 
 impl Done {
     /// A result, with the details if they are wanted.
     pub fn new(result: u64, details: Details, wanted: bool) -> Done {
-        Done { result, is_last_page: false, details: wanted.then(|| Box::new(details)) }
+        Done { result, details: wanted.then(|| Box::new(details)), ..Done::default() }
     }
 }
 

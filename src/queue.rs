@@ -91,9 +91,27 @@ impl Queue {
 
     /// Accepts a request: exactly one completion will follow. Refused, none will, and nothing was lent.
     pub fn submit(&self, request: Request) -> Result<u64> {
-        let Some(ticket) = self.arrivals.begin()? else { return Err(self.busy()) };
-        self.service.spawn(Flight::new(&self.arrivals, ticket, &self.service.requests, request));
+        let (ticket, flight) = self.admit(request)?;
+        self.service.spawn(flight);
         Ok(ticket)
+    }
+
+    /// A batch for [`Queue::submit_in`].
+    pub fn batch(&self) -> Batch {
+        Batch::new(&self.service)
+    }
+
+    /// As [`Queue::submit`], but the request is handed to its thread together with others of the batch: not before the
+    /// next one, or the end of the batch.
+    pub fn submit_in(&self, batch: &mut Batch, request: Request) -> Result<u64> {
+        let (ticket, flight) = self.admit(request)?;
+        batch.add(flight);
+        Ok(ticket)
+    }
+
+    fn admit(&self, request: Request) -> Result<(u64, Flight)> {
+        let Some(ticket) = self.arrivals.begin()? else { return Err(self.busy()) };
+        Ok((ticket, Flight::new(&self.arrivals, ticket, &self.service.requests, request)))
     }
 
     fn busy(&self) -> Error {
@@ -119,6 +137,43 @@ impl Queue {
             let _ = self.arrivals.drain(usize::MAX, drop);
             self.service.release(self.capacity);
         });
+    }
+}
+
+/// Accepted requests on their way to the I/O threads, to each of which they are handed a good many at once: that is
+/// one wake instead of many. Dropped, it hands over what it has.
+pub struct Batch {
+    service: Arc<Shared>,
+    /// For each I/O thread, in the order of their acceptance.
+    flights: Vec<Vec<Flight>>,
+}
+
+/// The most requests that are handed to one thread at once: that they become tasks there must not take long.
+const HANDFUL: usize = 256;
+
+impl Batch {
+    fn new(service: &Arc<Shared>) -> Batch {
+        let flights = (0..service.io_threads()).map(|_| Vec::new()).collect();
+        Batch { service: service.clone(), flights }
+    }
+
+    fn add(&mut self, flight: Flight) {
+        let io = self.service.next_io();
+        // Before, not after: the caller still writes down what it knows of the request that comes now.
+        if self.flights[io].len() == HANDFUL {
+            self.hand_over(io);
+        }
+        self.flights[io].push(flight);
+    }
+
+    fn hand_over(&mut self, io: usize) {
+        self.service.spawn_all(io, std::mem::take(&mut self.flights[io]));
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        (0..self.flights.len()).for_each(|io| self.hand_over(io));
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Shared {
     /// Tasks that go on after the completion of their request, and the notice that one has ended.
     behind: Mutex<u64>,
     behind_ended: Condvar,
+    /// What ends with the service, and has something to do then.
+    endings: Mutex<Vec<Weak<dyn Ending>>>,
     /// What stores opened with one name have in common.
     named: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
 }
@@ -54,6 +56,11 @@ struct Queues {
     is_closed: bool,
     open: Vec<Weak<Arrivals>>,
     credits_reserved: u32,
+}
+
+/// What is told of the end of its service while the threads still run: to put what it has to do behind.
+pub(crate) trait Ending: Send + Sync {
+    fn end(&self);
 }
 
 /// How long the end of a service waits for what goes on behind its completions.
@@ -114,6 +121,7 @@ impl Service {
             for queue in queues {
                 queue.finish();
             }
+            self.shared.end();
             // What is left then is left: the header says so.
             let _ = self.shared.wait_for_behind(Instant::now().checked_add(BEHIND_AT_END));
             self.shared.pool.stop();
@@ -139,6 +147,7 @@ fn start(settings: Settings, threads: &mut Threads) -> Result<Shared> {
         queues: Mutex::default(),
         behind: Mutex::new(0),
         behind_ended: Condvar::new(),
+        endings: Mutex::default(),
         named: Mutex::default(),
     })
 }
@@ -243,7 +252,24 @@ impl Shared {
 
     /// Runs a request on the next I/O thread.
     pub(crate) fn spawn(&self, request: impl Future<Output = ()> + Send + 'static) {
-        drop(self.next_io().spawn(request));
+        drop(self.io[self.next_io()].spawn(request));
+    }
+
+    /// Runs requests on one I/O thread, which is woken once for all of them.
+    pub(crate) fn spawn_all<R>(&self, io: usize, mut requests: Vec<R>)
+    where
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let Some(last) = requests.pop() else { return };
+        if requests.is_empty() {
+            return drop(self.io[io].spawn(last));
+        }
+        drop(self.io[io].spawn(async move {
+            for request in requests.into_iter().chain([last]) {
+                // Each is a task of its own, so that none waits for another.
+                drop(tokio::spawn(request));
+            }
+        }));
     }
 
     /// Runs a part of a request on the next I/O thread. Dropped, it ends.
@@ -252,7 +278,7 @@ impl Shared {
         T: Send + 'static,
         P: Future<Output = Result<T>> + Send + 'static,
     {
-        let mut part = Part(self.next_io().spawn(part));
+        let mut part = Part(self.io[self.next_io()].spawn(part));
         async move {
             match (&mut part.0).await {
                 Ok(outcome) => outcome,
@@ -266,10 +292,22 @@ impl Shared {
     pub(crate) fn spawn_behind(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
         *lock(&self.behind) += 1;
         let counted = Behind(self.clone());
-        drop(self.next_io().spawn(async move {
+        drop(self.io[self.next_io()].spawn(async move {
             let _counted = counted;
             task.await;
         }));
+    }
+
+    /// Tells `ending` of the end of the service, if it is still there then.
+    pub(crate) fn at_end(&self, ending: Weak<dyn Ending>) {
+        let mut endings = lock(&self.endings);
+        endings.retain(|ending| ending.strong_count() > 0);
+        endings.push(ending);
+    }
+
+    fn end(&self) {
+        let endings = std::mem::take(&mut *lock(&self.endings));
+        endings.iter().filter_map(Weak::upgrade).for_each(|ending| ending.end());
     }
 
     fn wait_for_behind(&self, until: Option<Instant>) -> Result<()> {
@@ -289,8 +327,9 @@ impl Shared {
         Ok(())
     }
 
-    fn next_io(&self) -> &Handle {
-        &self.io[self.next_io.fetch_add(1, Relaxed) % self.io.len()]
+    /// The I/O thread whose turn it is.
+    pub(crate) fn next_io(&self) -> usize {
+        self.next_io.fetch_add(1, Relaxed) % self.io.len()
     }
 
     /// Threads that run requests.

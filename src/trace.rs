@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind};
 use crate::sync::lock;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
@@ -18,6 +18,7 @@ pub struct Trace {
     begun: OnceLock<Instant>,
     doubt: AtomicU8,
     deadline: OnceLock<Instant>,
+    is_accepted: AtomicBool,
     /// How the last attempt failed.
     last: Mutex<Option<Error>>,
 }
@@ -75,6 +76,15 @@ impl Trace {
     /// Whether any attempt may have taken effect.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubt.load(Relaxed) != 0
+    }
+
+    /// The request is certain to have a completion.
+    pub(crate) fn accept(&self) {
+        self.is_accepted.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.is_accepted.load(Relaxed)
     }
 
     pub(crate) fn set_deadline(&self, deadline: Instant) {

@@ -88,7 +88,7 @@ typedef struct blobferry_pair {
  * numbers of its parent. */
 typedef struct blobferry_live_counts {
   size_t   struct_size; /* sizeof(blobferry_live_counts_t) */
-  uint64_t handles;     /* services, queues, stores, lists, errors, details not freed */
+  uint64_t handles;     /* services, queues, stores, errors and all else not freed */
   uint64_t leases;      /* buffers lent and not returned */
   uint64_t requests;    /* requests accepted whose completion is not yet visible */
   uint64_t credits;     /* completions running or undrained */

@@ -2,6 +2,7 @@
 #ifndef BLOBFERRY_CQ_H
 #define BLOBFERRY_CQ_H
 
+#include "buffer.h"
 #include "details.h"
 #include "error.h"
 #include "service.h"
@@ -87,7 +88,8 @@ typedef struct blobferry_completion {
   uint64_t             result;      /* bytes or entries, as the submit call says */
   blobferry_error_t   *error;       /* owned; NULL on success */
   blobferry_details_t *details;     /* owned; NULL unless the request asked for them */
-  uint64_t             reserved[2]; /* 0 */
+  blobferry_buffer_t  *buffer;      /* owned; NULL unless the verb brings one */
+  uint64_t             reserved;    /* 0 */
 } blobferry_completion_t;
 
 #define BLOBFERRY_WAKE_NONE 0u
@@ -99,7 +101,8 @@ typedef struct blobferry_completion {
 typedef int (*blobferry_wake_fn)(void *argument);
 
 /* Takes a batch of completions, oldest first. The array is a view (valid until
- * the function returns); each `error` and `details` in it is owned by the function. */
+ * the function returns); each `error`, `details` and `buffer` in it is owned by the
+ * function. */
 typedef void (*blobferry_completion_fn)(void *argument, const blobferry_completion_t *completions, size_t count);
 
 typedef struct blobferry_cq_options {
@@ -123,14 +126,15 @@ typedef struct blobferry_cq_options {
  *
  * Equal to assigning BLOBFERRY_CQ_OPTIONS_INIT.
  *
- * @param options  receives the defaults; NULL does nothing
+ * @param options      receives the defaults; NULL does nothing
+ * @param struct_size  bytes: sizeof(blobferry_cq_options_t)
  *
  * Threads: any, concurrently.
  * Blocks:  never.
  * Since:   0.1
  * See:     blobferry_cq_new
  */
-BLOBFERRY_API void blobferry_cq_options_init(blobferry_cq_options_t *options);
+BLOBFERRY_API void blobferry_cq_options_init(blobferry_cq_options_t *options, size_t struct_size);
 
 /**
  * Make a completion queue and reserve its credits from the service.
@@ -181,8 +185,8 @@ BLOBFERRY_API int blobferry_cq_fd(const blobferry_cq_t *cq);
  * request ended is in its completion's `status`.
  *
  * @param cq               borrowed
- * @param completions_out  receives the completions; each `error` and `details` in them is owned: release them with
- *                         blobferry_error_free and blobferry_details_free
+ * @param completions_out  receives the completions; each `error`, `details` and `buffer` in them is owned: release them with
+ *                         blobferry_error_free, blobferry_details_free and blobferry_buffer_free
  * @param capacity         elements in `completions_out`; at least 1
  * @param count_out        receives the number of completions moved
  * @param error_out        receives an owned error on failure; may be NULL
@@ -209,8 +213,8 @@ BLOBFERRY_API blobferry_status_t blobferry_cq_drain(blobferry_cq_t *cq, blobferr
  * BLOBFERRY_OK with `*count_out` = 0.
  *
  * @param cq               borrowed
- * @param completions_out  receives the completions; each `error` and `details` in them is owned: release them with
- *                         blobferry_error_free and blobferry_details_free
+ * @param completions_out  receives the completions; each `error`, `details` and `buffer` in them is owned: release them with
+ *                         blobferry_error_free, blobferry_details_free and blobferry_buffer_free
  * @param capacity         elements in `completions_out`; at least 1
  * @param timeout_ms       milliseconds; 0 = do not wait, negative = no limit
  * @param count_out        receives the number of completions moved

@@ -53,6 +53,23 @@ BLOBFERRY_API uint64_t blobferry_details_size(const blobferry_details_t *details
 BLOBFERRY_API const char *blobferry_details_revision(const blobferry_details_t *details);
 
 /**
+ * Name this version of the object, where its store keeps several.
+ *
+ * Pass it as `version` of a later get. A server that keeps no versions names none.
+ * On gs it is the revision.
+ *
+ * @param details  borrowed; NULL is NULL
+ *
+ * @return a view (valid until blobferry_details_free), or NULL where it has none
+ *
+ * Threads: any, concurrently.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_object_get
+ */
+BLOBFERRY_API const char *blobferry_details_version(const blobferry_details_t *details);
+
+/**
  * Tell when the object was last written.
  *
  * @param details  borrowed; NULL is BLOBFERRY_TIME_UNKNOWN
@@ -79,6 +96,64 @@ BLOBFERRY_API int64_t blobferry_details_last_modified_ns(const blobferry_details
  * See:     blobferry_details_metadata
  */
 BLOBFERRY_API const char *blobferry_details_content_type(const blobferry_details_t *details);
+
+/**
+ * Give the content encoding that the object was put with, as "gzip".
+ *
+ * It says how the bytes are packed; a get gives them as they are.
+ *
+ * @param details  borrowed; NULL is NULL
+ *
+ * @return a view (valid until blobferry_details_free), or NULL where it has none
+ *
+ * Threads: any, concurrently.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_details_content_type
+ */
+BLOBFERRY_API const char *blobferry_details_content_encoding(const blobferry_details_t *details);
+
+/**
+ * Give the content language that the object was put with.
+ *
+ * @param details  borrowed; NULL is NULL
+ *
+ * @return a view (valid until blobferry_details_free), or NULL where it has none
+ *
+ * Threads: any, concurrently.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_details_content_type
+ */
+BLOBFERRY_API const char *blobferry_details_content_language(const blobferry_details_t *details);
+
+/**
+ * Give the content disposition that the object was put with.
+ *
+ * @param details  borrowed; NULL is NULL
+ *
+ * @return a view (valid until blobferry_details_free), or NULL where it has none
+ *
+ * Threads: any, concurrently.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_details_content_type
+ */
+BLOBFERRY_API const char *blobferry_details_content_disposition(const blobferry_details_t *details);
+
+/**
+ * Give the cache control that the object was put with.
+ *
+ * @param details  borrowed; NULL is NULL
+ *
+ * @return a view (valid until blobferry_details_free), or NULL where it has none
+ *
+ * Threads: any, concurrently.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_details_content_type
+ */
+BLOBFERRY_API const char *blobferry_details_cache_control(const blobferry_details_t *details);
 
 /**
  * Give the user metadata that the object was put with, in order of its keys.

@@ -84,28 +84,30 @@ typedef struct blobferry_next_options {
  *
  * Equal to assigning BLOBFERRY_LIST_OPTIONS_INIT.
  *
- * @param options  receives the defaults; NULL does nothing
+ * @param options      receives the defaults; NULL does nothing
+ * @param struct_size  bytes: sizeof(blobferry_list_options_t)
  *
  * Threads: any, concurrently.
  * Blocks:  never.
  * Since:   0.1
  * See:     blobferry_list_new
  */
-BLOBFERRY_API void blobferry_list_options_init(blobferry_list_options_t *options);
+BLOBFERRY_API void blobferry_list_options_init(blobferry_list_options_t *options, size_t struct_size);
 
 /**
  * Set an option struct to the defaults, for languages without the INIT macro.
  *
  * Equal to assigning BLOBFERRY_NEXT_OPTIONS_INIT.
  *
- * @param options  receives the defaults; NULL does nothing
+ * @param options      receives the defaults; NULL does nothing
+ * @param struct_size  bytes: sizeof(blobferry_next_options_t)
  *
  * Threads: any, concurrently.
  * Blocks:  never.
  * Since:   0.1
  * See:     blobferry_list_next
  */
-BLOBFERRY_API void blobferry_next_options_init(blobferry_next_options_t *options);
+BLOBFERRY_API void blobferry_next_options_init(blobferry_next_options_t *options, size_t struct_size);
 
 /**
  * Make a list; nothing is read yet.

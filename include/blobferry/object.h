@@ -15,5 +15,6 @@
 #include "object_get.h"
 #include "object_put.h"
 #include "object_change.h"
+#include "object_sign.h"
 
 #endif /* BLOBFERRY_OBJECT_H */

@@ -54,14 +54,15 @@ typedef struct blobferry_service_usage {
  *
  * Equal to assigning BLOBFERRY_SERVICE_OPTIONS_INIT.
  *
- * @param options  receives the defaults; NULL does nothing
+ * @param options      receives the defaults; NULL does nothing
+ * @param struct_size  bytes: sizeof(blobferry_service_options_t)
  *
  * Threads: any, concurrently.
  * Blocks:  never.
  * Since:   0.1
  * See:     blobferry_service_new
  */
-BLOBFERRY_API void blobferry_service_options_init(blobferry_service_options_t *options);
+BLOBFERRY_API void blobferry_service_options_init(blobferry_service_options_t *options, size_t struct_size);
 
 /**
  * Make a service and start its threads.

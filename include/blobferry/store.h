@@ -76,7 +76,8 @@
  *
  *   s3: region (us-east-1), endpoint, access_key_id, secret_access_key, token,
  *       virtual_hosted_style_request, unsigned_payload, checksum_algorithm (sha256),
- *       conditional_put, request_payer, server_side_encryption, sse_kms_key_id,
+ *       conditional_put, copy_if_not_exists (multipart), disable_bulk_delete,
+ *       request_payer, server_side_encryption, sse_kms_key_id,
  *       sse_bucket_key_enabled, sse_customer_key_base64, skip_signature,
  *       web_identity_token_file, role_arn, role_session_name, endpoint_url_sts,
  *       container_credentials_relative_uri, container_credentials_full_uri,
@@ -87,6 +88,20 @@
  *       encryption_key, skip_signature
  *   gs: service_account (a file), service_account_key (its text), bearer_token,
  *       application_credentials (a file), base_url, skip_signature
+ *
+ * copy_if_not_exists says how s3 copies where nothing is (BLOBFERRY_PUT_CREATE):
+ *
+ *   multipart                   By an upload whose one part is the object, and whose
+ *                               end has the condition, as Amazon S3 and versitygw
+ *                               have it: four requests; tags stay behind.
+ *   header: NAME: VALUE         By a header of the copy; 412 says that something is
+ *                               there. R2 takes cf-copy-destination-if-none-match: *
+ *   header-with-status: NAME: VALUE: STATUS   The same, and STATUS says so.
+ *
+ * A server that does not know the header copies over what is there, and says nothing
+ * (so does versitygw 1.8 with if-none-match): try it before you rely on it.
+ * disable_bulk_delete=true deletes many objects one by one, for servers that do not
+ * know DeleteObjects.
  *
  * CREDENTIALS are one whole kind of them. Half of one, or two at once, are refused
  * when the store is opened; no other kind is tried in its place.
@@ -163,9 +178,9 @@
  * how large it is, the others are asked for with its ETag. A server that tells
  * neither ETag nor Last-Modified gives one stream. Objects larger than part_size
  * (s3, gs: than 5 MiB at least) are put in parts, 10 000 at most, so a part may be
- * larger. A put with a condition (az: with a content type or metadata, too) is one
- * request: s3 up to 5 GiB, az up to 5000 MiB; above that BLOBFERRY_E_UNSUPPORTED,
- * before any byte moves. http puts everything in one request.
+ * larger. A put with a condition is one request: s3 up to 5 GiB, az up to 5000 MiB;
+ * above that BLOBFERRY_E_UNSUPPORTED, before any byte moves. http puts everything in
+ * one request.
  *
  * UPLOADS in parts that fail, are cancelled or come to their deadline are aborted,
  * behind the completion: blobferry_service_drain waits for that, and so does
@@ -187,7 +202,9 @@
  * HTTP. Redirects of get and head are followed, five at most, and never from TLS to
  * none. A folder is no object: get and head say BLOBFERRY_E_NOT_FOUND, and a delete,
  * which asks first whether the key is one, leaves it alone. A put makes the folders
- * of its key; it does not tell a revision. A listing asks for a folder at a time.
+ * of its key; it does not tell a revision. A listing asks for a folder at a time. A
+ * copy or rename asks first what is at both keys: it takes no folder, and replaces
+ * none.
  *
  * WHAT EACH STORE CAN DO. `no` is BLOBFERRY_E_UNSUPPORTED before any byte moves.
  *
@@ -199,10 +216,18 @@
  *   BLOBFERRY_CAN_METADATA                 yes     no    yes  yes  yes  no
  *   BLOBFERRY_CAN_LIST_ANY_DELIMITER       yes     yes   yes  yes  yes  yes
  *   BLOBFERRY_CAN_LIST_START_AFTER         yes     yes   yes  yes  yes  yes
+ *   BLOBFERRY_CAN_VERSION                  no      no    yes  yes  yes  no
+ *   BLOBFERRY_CAN_TAGS                     no      no    yes  yes  no   no
+ *   BLOBFERRY_CAN_COPY_CREATE              yes     yes   yes  yes  yes  yes
+ *   BLOBFERRY_CAN_RENAME_CREATE            yes     yes   yes  yes  yes  yes
+ *   BLOBFERRY_CAN_SIGN                     no      no    keys keys keys no
  *
- * get of the whole object, put that overwrites, head, delete and list are in
- * every store. conditional_put=disabled takes the conditions (PUT_CREATE, PUT_UPDATE)
- * from s3.
+ * get of the whole object, put, copy and rename that overwrite, head, delete and
+ * list are in every store. `keys`: where the store has credentials that can sign, see
+ * blobferry_object_sign. conditional_put=disabled takes the conditions (PUT_CREATE,
+ * PUT_UPDATE) from s3, and with them COPY_CREATE and RENAME_CREATE where
+ * copy_if_not_exists is not given. http copies and renames where the server knows
+ * COPY and MOVE.
  */
 typedef struct blobferry_store blobferry_store_t;
 
@@ -212,7 +237,7 @@ typedef struct blobferry_store blobferry_store_t;
 #define BLOBFERRY_CAN_PUT_CREATE 2u
 /* put: BLOBFERRY_PUT_UPDATE */
 #define BLOBFERRY_CAN_PUT_UPDATE 4u
-/* put: `content_type` */
+/* put: `content_type` and the other content headers */
 #define BLOBFERRY_CAN_CONTENT_TYPE 8u
 /* put: `metadata` */
 #define BLOBFERRY_CAN_METADATA 16u
@@ -220,6 +245,16 @@ typedef struct blobferry_store blobferry_store_t;
 #define BLOBFERRY_CAN_LIST_ANY_DELIMITER 32u
 /* list: `start_after` */
 #define BLOBFERRY_CAN_LIST_START_AFTER 64u
+/* get, head, exists: `version` */
+#define BLOBFERRY_CAN_VERSION 128u
+/* put: `tags` */
+#define BLOBFERRY_CAN_TAGS 256u
+/* copy: BLOBFERRY_PUT_CREATE */
+#define BLOBFERRY_CAN_COPY_CREATE 512u
+/* rename: BLOBFERRY_PUT_CREATE */
+#define BLOBFERRY_CAN_RENAME_CREATE 1024u
+/* sign */
+#define BLOBFERRY_CAN_SIGN 2048u
 
 /**
  * Open a store.

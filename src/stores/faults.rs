@@ -1,11 +1,11 @@
 //! `fault://`: a store in memory whose keys can be asked to misbehave, for the tests of what surrounds a store.
 //!
 //! `panic-in-poll` panics when it is polled, `panic-in-drop` waits for ever and panics when it is dropped, `never`
-//! waits for ever, `hold-N` holds the lent memory for N milliseconds; a list of the prefix `panic-in-list` panics,
+//! waits for ever, `hold-N` holds the lent memory, or one delete of many, for N milliseconds; a list of the prefix `panic-in-list` panics,
 //! and one of `never` waits for ever. Every other key is one of memory://.
 
 use super::memory::MemoryStore;
-use super::{Backend, Blob, Found, Keys, PutOptions, Step, Stop};
+use super::{Backend, Blob, CopyOptions, Draft, Found, Keys, PutOptions, Step, Stop};
 use crate::error::Result;
 use crate::memory::{Lent, LentMut, Loan};
 use crate::outcome::Details;
@@ -78,8 +78,27 @@ impl Backend for FaultStore {
         misbehave(key).unwrap_or_else(|| self.memory.put(key, source, options))
     }
 
+    fn draft(&self, key: &Arc<str>) -> Step<Box<dyn Draft>> {
+        misbehave(key).unwrap_or_else(|| self.memory.draft(key))
+    }
+
     fn delete(&self, key: &Arc<str>, loan: Loan) -> Step<()> {
         misbehave(key).unwrap_or_else(|| self.memory.delete(key, loan))
+    }
+
+    fn delete_now(&self, key: &str) -> Result<()> {
+        if let Some(time) = hold(key) {
+            std::thread::sleep(time);
+        }
+        self.memory.delete_now(key)
+    }
+
+    fn copy(&self, from: &Arc<str>, to: &Arc<str>, options: CopyOptions, loan: Loan) -> Step<()> {
+        misbehave(from).unwrap_or_else(|| self.memory.copy(from, to, options, loan))
+    }
+
+    fn rename(&self, from: &Arc<str>, to: &Arc<str>, options: CopyOptions, loan: Loan) -> Step<()> {
+        misbehave(from).unwrap_or_else(|| self.memory.rename(from, to, options, loan))
     }
 
     fn keys(&self, prefix: &[u8], after: &[u8]) -> Step<Box<dyn Keys>> {

@@ -1,6 +1,6 @@
 //! `memory://`: objects in the memory of the process, by name within a service.
 
-use super::{Backend, Blob, Found, Keys, PutMode, PutOptions, Step, Stop, can};
+use super::{Backend, Blob, CopyOptions, Draft, Found, Keys, PutMode, PutOptions, Step, Stop, can};
 use crate::error::{Error, Kind, Result};
 use crate::memory::{CHUNK, Lent, LentMut, Loan};
 use crate::outcome::{Details, Done};
@@ -28,10 +28,16 @@ struct Object {
     details: Details,
 }
 
-#[derive(Default)]
 struct Objects {
     by_key: BTreeMap<Vec<u8>, Arc<Object>>,
+    /// The last revision. It begins with the time, so that none is that of another process.
     puts: u64,
+}
+
+impl Default for Objects {
+    fn default() -> Objects {
+        Objects { by_key: BTreeMap::new(), puts: now_ns().unwrap_or_default() as u64 }
+    }
 }
 
 #[derive(Clone, Default)]
@@ -54,7 +60,8 @@ impl MemoryStore {
             size: data.len() as u64,
             revision: Some(objects.puts.to_string()),
             last_modified_ns: now_ns(),
-            content_type: options.content_type.clone(),
+            version: None,
+            headers: options.headers.clone(),
             metadata,
         };
         let object = Arc::new(Object { data: data.into(), details: details.clone() });
@@ -63,6 +70,35 @@ impl MemoryStore {
         drop(objects);
         drop(replaced);
         Ok(options.done(details))
+    }
+
+    /// An object at another key: the bytes, which nobody changes, are in both.
+    fn duplicate(&self, from: &str, to: &str, moves: bool, options: CopyOptions) -> Result<Done> {
+        let mut objects = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let found = objects.by_key.get(from.as_bytes()).cloned();
+        let source = found.ok_or_else(|| Error::new(Kind::NotFound, "there is no such object"))?;
+        let mode = if options.creates { PutMode::Create } else { PutMode::Overwrite };
+        check_mode(&mode, objects.by_key.get(to.as_bytes()).map(|object| &**object))?;
+        objects.puts += 1;
+        let revision = Some(objects.puts.to_string());
+        let details = Details { revision, last_modified_ns: now_ns(), ..source.details() };
+        let object = Arc::new(Object { data: source.data.clone(), details: details.clone() });
+        let moved = if moves { objects.by_key.remove(from.as_bytes()) } else { None };
+        let replaced = objects.by_key.insert(to.as_bytes().to_vec(), object);
+        drop(objects);
+        drop((source, moved, replaced));
+        Ok(options.done(details))
+    }
+
+    /// A copy or a rename: no bytes are copied. Freeing what was there takes its time.
+    fn step(&self, from: &Arc<str>, to: &Arc<str>, moves: bool, options: CopyOptions, loan: Loan) -> Step<()> {
+        let (store, from, to) = (self.clone(), from.clone(), to.clone());
+        let is_small = store.find(&to).map_or(true, |present| present.data.len() <= CHUNK);
+        let act = move || {
+            loan.commit(|| store.duplicate(&from, &to, moves, options).map_err(Box::new))?;
+            Ok(())
+        };
+        if is_small { Step::Now(act()) } else { Step::on_pool(act) }
     }
 
     pub(super) fn write(&self, key: &str, source: &Lent, options: &PutOptions) -> Result<()> {
@@ -123,6 +159,8 @@ impl Backend for MemoryStore {
             | can::METADATA
             | can::LIST_ANY_DELIMITER
             | can::LIST_START_AFTER
+            | can::COPY_CREATE
+            | can::RENAME_CREATE
     }
 
     fn open(&self, key: &Arc<str>) -> Step<Arc<dyn Blob>> {
@@ -145,6 +183,10 @@ impl Backend for MemoryStore {
         Step::on_pool(move || store.write(&key, &source, &options))
     }
 
+    fn draft(&self, key: &Arc<str>) -> Step<Box<dyn Draft>> {
+        Step::Now(Ok(Box::new(MemoryDraft { store: self.clone(), key: key.clone(), data: Vec::new() })))
+    }
+
     fn delete(&self, key: &Arc<str>, loan: Loan) -> Step<()> {
         let mut deleted = None;
         let committed = loan.commit(|| {
@@ -161,8 +203,45 @@ impl Backend for MemoryStore {
         }
     }
 
+    fn delete_now(&self, key: &str) -> Result<()> {
+        // Freed after the lock is.
+        let deleted = self.0.write().unwrap_or_else(PoisonError::into_inner).by_key.remove(key.as_bytes());
+        drop(deleted);
+        Ok(())
+    }
+
+    fn copy(&self, from: &Arc<str>, to: &Arc<str>, options: CopyOptions, loan: Loan) -> Step<()> {
+        self.step(from, to, false, options, loan)
+    }
+
+    fn rename(&self, from: &Arc<str>, to: &Arc<str>, options: CopyOptions, loan: Loan) -> Step<()> {
+        self.step(from, to, true, options, loan)
+    }
+
     fn keys(&self, prefix: &[u8], after: &[u8]) -> Step<Box<dyn Keys>> {
         Step::Now(Ok(Box::new(Walk { store: self.clone(), prefix: prefix.to_vec(), after: after.to_vec() })))
+    }
+}
+
+struct MemoryDraft {
+    store: MemoryStore,
+    key: Arc<str>,
+    data: Vec<u8>,
+}
+
+impl Draft for MemoryDraft {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.data.try_reserve(bytes.len()).map_err(|_| {
+            let size = self.data.len() + bytes.len();
+            Error::new(Kind::NoSpace, format!("{size} bytes do not fit into memory"))
+        })?;
+        self.data.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn publish(self: Box<Self>, options: &PutOptions, loan: &Loan) -> Result<()> {
+        loan.commit(|| self.store.insert(&self.key, self.data, options).map_err(Box::new))?;
+        Ok(())
     }
 }
 

@@ -6,13 +6,16 @@ pub(crate) mod key;
 mod memory;
 mod options;
 pub(crate) mod remote;
+mod wanted;
 
 #[cfg(feature = "faults")]
 mod faults;
 
+pub(crate) use file::{FileStore, Near, Wander};
+
 use crate::error::{Error, Kind, Result, shown};
 use crate::memory::{Lent, LentMut, Loan, Revoked};
-use crate::outcome::{Details, Done};
+use crate::outcome::{ContentHeaders, Details, Done};
 use crate::pool::Pool;
 use crate::service::Shared;
 use futures_util::future::BoxFuture;
@@ -22,6 +25,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use url::Url;
 
+pub use wanted::{Extent, Wanted};
+
 /// What a store can do beyond what all of them can, as bits.
 pub mod can {
     /// get: a range.
@@ -30,7 +35,7 @@ pub mod can {
     pub const PUT_CREATE: u64 = 2;
     /// put: only at a revision.
     pub const PUT_UPDATE: u64 = 4;
-    /// put: a content type.
+    /// put: content headers.
     pub const CONTENT_TYPE: u64 = 8;
     /// put: user metadata.
     pub const METADATA: u64 = 16;
@@ -38,6 +43,16 @@ pub mod can {
     pub const LIST_ANY_DELIMITER: u64 = 32;
     /// list: an entry to start after.
     pub const LIST_START_AFTER: u64 = 64;
+    /// get, head, exists: a version.
+    pub const VERSION: u64 = 128;
+    /// put: tags.
+    pub const TAGS: u64 = 256;
+    /// copy: only where nothing is there.
+    pub const COPY_CREATE: u64 = 512;
+    /// rename: only where nothing is there.
+    pub const RENAME_CREATE: u64 = 1024;
+    /// sign.
+    pub const SIGN: u64 = 2048;
 }
 
 /// Where a step of a store's work runs.
@@ -92,10 +107,12 @@ pub enum PutMode {
 pub struct PutOptions {
     /// When it takes effect.
     pub mode: PutMode,
-    /// The content type to keep with the object.
-    pub content_type: Option<String>,
+    /// The content headers to keep with the object.
+    pub headers: ContentHeaders,
     /// User metadata to keep with the object.
     pub metadata: Vec<(String, String)>,
+    /// Tags to give the object.
+    pub tags: Vec<(String, String)>,
     /// Whether the completion brings details.
     pub wants_details: bool,
 }
@@ -103,6 +120,21 @@ pub struct PutOptions {
 impl PutOptions {
     fn done(&self, details: Details) -> Done {
         Done::new(details.size, details, self.wants_details)
+    }
+}
+
+/// When a copy or a rename takes effect, and what its completion brings.
+#[derive(Clone, Copy, Debug)]
+pub struct CopyOptions {
+    /// Only where nothing is there.
+    pub creates: bool,
+    /// Whether the completion brings details of the new object.
+    pub wants_details: bool,
+}
+
+impl CopyOptions {
+    fn done(&self, details: Details) -> Done {
+        Done::new(0, details, self.wants_details)
     }
 }
 
@@ -138,6 +170,14 @@ impl Stop {
     }
 }
 
+/// An object that is written piece by piece, on the pool. Nobody sees it before it is published; dropped, it goes.
+pub(crate) trait Draft: Send {
+    /// Writes bytes behind those that are there.
+    fn append(&mut self, bytes: &[u8]) -> Result<()>;
+    /// Makes the object of it. Its outcome is the verdict of a commit.
+    fn publish(self: Box<Self>, options: &PutOptions, loan: &Loan) -> Result<()>;
+}
+
 /// What a kind of store does. Keys have passed [`key::check`] and [`Backend::check_key`].
 pub(crate) trait Backend: Send + Sync {
     /// The bits of [`can`].
@@ -155,8 +195,16 @@ pub(crate) trait Backend: Send + Sync {
     /// Writes an object. Its outcome is the verdict of a commit on the source's loan; what is returned here matters
     /// only without one.
     fn put(&self, key: &Arc<str>, source: Lent, options: PutOptions) -> Step<()>;
+    /// Begins an object that is written piece by piece.
+    fn draft(&self, key: &Arc<str>) -> Step<Box<dyn Draft>>;
     /// Deletes an object; one that is not there is deleted already. Its outcome is the verdict of a commit, too.
     fn delete(&self, key: &Arc<str>, loan: Loan) -> Step<()>;
+    /// Deletes one of many objects, at once: on the pool.
+    fn delete_now(&self, key: &str) -> Result<()>;
+    /// Copies an object to another key. Its outcome is the verdict of a commit, too.
+    fn copy(&self, from: &Arc<str>, to: &Arc<str>, options: CopyOptions, loan: Loan) -> Step<()>;
+    /// Gives an object another key, in one step. Its outcome is the verdict of a commit, too.
+    fn rename(&self, from: &Arc<str>, to: &Arc<str>, options: CopyOptions, loan: Loan) -> Step<()>;
     /// Walks the keys that begin with `prefix` and sort after `after`.
     fn keys(&self, prefix: &[u8], after: &[u8]) -> Step<Box<dyn Keys>>;
 }
@@ -171,6 +219,8 @@ pub struct Store {
     /// Parts of one request moved at once.
     pub(crate) max_in_flight: u32,
     settings: Arc<Vec<(String, String)>>,
+    /// The URL it was opened with. No URL of a store has a place for secrets.
+    url: Arc<str>,
 }
 
 /// Where the objects of a store are.
@@ -205,7 +255,14 @@ impl Store {
             _ => memory::open(service, &url, text)?,
         };
         let settings = Arc::new(options.told());
-        Ok(Store { service: service.clone(), reach: Reach::Near(backend), part_size, max_in_flight, settings })
+        Ok(Store {
+            service: service.clone(),
+            reach: Reach::Near(backend),
+            part_size,
+            max_in_flight,
+            settings,
+            url: text.into(),
+        })
     }
 
     fn open_remote(service: &Arc<Shared>, text: &str, pairs: &[(String, String)]) -> Result<Store> {
@@ -215,12 +272,31 @@ impl Store {
         let (part_size, max_in_flight) = parts(&mut options)?;
         let remote = RemoteStore::open_at(service, place, &mut options, part_size, max_in_flight)?;
         let settings = Arc::new(options.told());
-        Ok(Store { service: service.clone(), reach: Reach::Far(remote), part_size, max_in_flight, settings })
+        Ok(Store {
+            service: service.clone(),
+            reach: Reach::Far(remote),
+            part_size,
+            max_in_flight,
+            settings,
+            url: text.into(),
+        })
     }
 
     /// The options in force, secrets hidden, in order of their names.
     pub fn settings(&self) -> &[(String, String)] {
         &self.settings
+    }
+
+    /// The store of a folder's files, for transfers between it and this one.
+    pub(crate) fn beside(&self, files: Arc<FileStore>) -> Store {
+        Store { reach: Reach::Near(files), settings: Arc::default(), url: "".into(), ..self.clone() }
+    }
+
+    /// What tells this store from others, in other processes, too.
+    pub(crate) fn identity(&self) -> String {
+        const OF_PLACE: [&str; 3] = ["account_name", "endpoint", "use_emulator"];
+        let of_place = self.settings.iter().filter(|(name, _)| OF_PLACE.contains(&name.as_str()));
+        of_place.fold(self.url.to_string(), |text, (name, value)| format!("{text} {name}={value}"))
     }
 
     /// The bits of [`can`].
@@ -245,13 +321,26 @@ impl Store {
         }
     }
 
+    /// Refuses a state of an object that this store cannot name.
+    pub(crate) fn needs_for(&self, wanted: &Wanted) -> Result<()> {
+        if wanted.version.is_some() {
+            self.needs(can::VERSION, "versions of objects")?;
+        }
+        match &self.reach {
+            Reach::Near(_) => Ok(()),
+            Reach::Far(remote) => remote.check_wanted(wanted),
+        }
+    }
+
     /// Refuses what this store cannot do.
     pub(crate) fn needs(&self, capability: u64, what: &str) -> Result<()> {
-        if self.capabilities() & capability != 0 {
-            return Ok(());
-        }
+        if self.capabilities() & capability != 0 { Ok(()) } else { Err(self.lacks(what)) }
+    }
+
+    /// That this store cannot do something.
+    pub(crate) fn lacks(&self, what: &str) -> Error {
         let message = format!("this store cannot do {what}; blobferry/store.h has the table of what each store can");
-        Err(Error::new(Kind::Unsupported, message))
+        Error::new(Kind::Unsupported, message)
     }
 }
 

@@ -1,53 +1,94 @@
 //! Bytes between objects and memory: each verb makes the work of one request.
 
+mod coding;
+mod copy;
+mod decoder;
+mod decoding;
+mod delete;
+mod draft;
+mod encoder;
 mod far;
+mod feed;
+mod fetch;
+mod folder;
 mod get;
 mod list;
+mod parts;
+mod place;
 mod plan;
 mod put;
+mod reader;
+mod report;
+mod sign;
+mod stretch;
+mod unmeasured;
+mod writer;
 
-pub use get::{GetOptions, get};
+pub use coding::Compression;
+pub use copy::{copy, rename};
+pub use delete::{delete, delete_many};
+pub use folder::{FolderOptions, download, upload};
+pub use get::{GetOptions, Target, get};
 pub use list::{Entry, List, ListOptions};
+pub use plan::Span;
 pub use put::put;
+pub use reader::{Reader, ReaderOptions};
+pub use report::{Fate, Progress, Report, ReportOptions, Reporting};
+pub use sign::{SignedMethod, sign};
+pub use writer::{Writer, WriterOptions};
 
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::memory::Loan;
 use crate::outcome::{Details, Done, Outcome};
 use crate::request::Work;
-use crate::stores::{Reach, Store};
+use crate::stores::{Reach, Store, Wanted};
 use crate::trace::Trace;
 use std::sync::Arc;
 
 /// Tells an object's size, and its details if they are wanted.
-pub fn head(store: &Store, key: Arc<str>, wants_details: bool) -> Work {
-    let done = move |details: Details| Done::new(details.size, details, wants_details);
-    match store.reach.clone() {
-        Reach::Near(backend) => {
-            let service = store.service.clone();
-            Work::new(async move { Ok(done(backend.head(&key).run(&service.pool).await?)) })
-        }
-        Reach::Far(remote) => {
-            let trace = Trace::new();
-            Work::traced(trace.clone(), async move { Ok(done(remote.head(&key, &trace).await?)) })
-        }
-    }
+pub fn head(store: &Store, key: Arc<str>, wanted: Wanted, wants_details: bool) -> Result<Work> {
+    look(store, key, wanted, move |details| {
+        let details = details?;
+        Ok(Done::new(details.size, details, wants_details))
+    })
 }
 
-/// Deletes an object. The loan is on no memory: it makes a cancelled delete one that has not taken effect.
-pub fn delete(store: &Store, key: Arc<str>, loan: Loan) -> Work {
-    match store.reach.clone() {
+/// Tells whether an object is there.
+pub fn exists(store: &Store, key: Arc<str>, wanted: Wanted, wants_details: bool) -> Result<Work> {
+    look(store, key, wanted, move |details| match details {
+        Ok(details) => Ok(Done::new(1, details, wants_details)),
+        // Another thing that is missing, as the bucket, is told where the server tells them apart.
+        Err(error) if error.kind == Kind::NotFound && error.server_code.as_deref().is_none_or(is_of_object) => {
+            Ok(Done::default())
+        }
+        Err(error) => Err(error.into()),
+    })
+}
+
+fn is_of_object(code: &str) -> bool {
+    matches!(code, "NoSuchKey" | "BlobNotFound")
+}
+
+fn look(
+    store: &Store,
+    key: Arc<str>,
+    wanted: Wanted,
+    answer: impl FnOnce(Result<Details>) -> Outcome + Send + 'static,
+) -> Result<Work> {
+    store.needs_for(&wanted)?;
+    Ok(match store.reach.clone() {
         Reach::Near(backend) => {
             let service = store.service.clone();
             Work::new(async move {
-                let ended = backend.delete(&key, loan.clone()).run(&service.pool).await;
-                verdict(&loan, ended)
+                let details = backend.head(&key).run(&service.pool).await;
+                answer(details.and_then(|details| wanted.check(&details).map(|()| details)))
             })
         }
         Reach::Far(remote) => {
             let trace = Trace::new();
-            Work::traced(trace.clone(), async move { Ok(remote.delete(&key, &trace).await?) })
+            Work::traced(trace.clone(), async move { answer(remote.head(&key, &wanted, &trace).await) })
         }
-    }
+    })
 }
 
 /// The outcome of what was to be committed.

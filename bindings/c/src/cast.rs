@@ -71,6 +71,16 @@ pub(crate) unsafe fn array<'a, T>(elements: *const T, count: usize, name: &str) 
     Ok(unsafe { std::slice::from_raw_parts(elements, count) })
 }
 
+/// As [`array`], of elements that receive outputs.
+pub(crate) unsafe fn array_mut<'a, T>(elements: *mut T, count: usize, name: &str) -> Result<&'a mut [T]> {
+    // SAFETY: as the caller's.
+    match unsafe { array(elements, count, name) }?.len() {
+        0 => Ok(&mut []),
+        // SAFETY: the header's contract: that many elements are there, and nobody else uses them during the call.
+        count => Ok(unsafe { std::slice::from_raw_parts_mut(elements, count) }),
+    }
+}
+
 /// A C text of ours. A NUL inside, which a file system or a server might send, ends it.
 pub(crate) fn c_text(bytes: impl Into<Vec<u8>>) -> CString {
     CString::new(bytes).unwrap_or_else(|error| {
@@ -96,10 +106,17 @@ pub(crate) unsafe trait Struct: Copy {
 /// Sizes beyond this are no struct's, but garbage.
 const MOST_SIZE: usize = 4096;
 
+/// Whether a struct of some version has this size. Every version ends where a field does: with half a pointer nothing
+/// could be done.
+fn is_size<T: Struct>(size: usize) -> bool {
+    let is_whole = size >= size_of::<T>() || size.is_multiple_of(size_of::<usize>());
+    (T::FIRST_SIZE..=MOST_SIZE).contains(&size) && is_whole
+}
+
 unsafe fn struct_size<T: Struct>(given: *const T, name: &str) -> Result<usize> {
     // SAFETY: the header's contract: the struct begins with its size.
     let size = unsafe { given.cast::<usize>().read_unaligned() };
-    if (T::FIRST_SIZE..=MOST_SIZE).contains(&size) {
+    if is_size::<T>(size) {
         return Ok(size);
     }
     let message =
@@ -144,11 +161,19 @@ pub(crate) unsafe fn write_struct<T: Struct>(value: T, place: *mut T, name: &str
     Ok(())
 }
 
-/// Writes the defaults. NULL receives nothing.
-pub(crate) unsafe fn write_default<T: Struct>(place: *mut T) {
-    if !place.is_null() {
-        // SAFETY: the header's contract: a place of this type.
-        unsafe { place.write(T::DEFAULT) };
+/// Writes the defaults into a struct of `size` bytes, of whichever version. NULL receives nothing, and neither does
+/// what is no struct of any version.
+pub(crate) unsafe fn write_default<T: Struct>(place: *mut T, size: usize) {
+    if place.is_null() || !is_size::<T>(size) {
+        return;
+    }
+    let (value, known) = (T::DEFAULT, size.min(size_of::<T>()));
+    let place = place.cast::<u8>();
+    // SAFETY: the header's contract: `size` bytes; ours are as many as are taken.
+    unsafe {
+        std::ptr::copy_nonoverlapping((&raw const value).cast::<u8>(), place, known);
+        std::ptr::write_bytes(place.add(known), 0, size - known);
+        place.cast::<usize>().write_unaligned(size);
     }
 }
 

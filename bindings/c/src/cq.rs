@@ -2,6 +2,7 @@
 
 use crate::base::{BLOBFERRY_OK, blobferry_status_t, status_of};
 use crate::boundary;
+use crate::buffer::{blobferry_buffer_t, new_buffer};
 use crate::cast::{self, Struct};
 use crate::details::{blobferry_details_t, new_details};
 use crate::error::{blobferry_error_t, new_error};
@@ -33,7 +34,8 @@ pub struct blobferry_completion_t {
     pub result: u64,
     pub error: *mut blobferry_error_t,
     pub details: *mut blobferry_details_t,
-    pub reserved: [u64; 2],
+    pub buffer: *mut blobferry_buffer_t,
+    pub reserved: u64,
 }
 
 impl From<Completion> for blobferry_completion_t {
@@ -46,13 +48,15 @@ impl From<Completion> for blobferry_completion_t {
             result: 0,
             error: null_mut(),
             details: null_mut(),
-            reserved: [0; 2],
+            buffer: null_mut(),
+            reserved: 0,
         };
         match completion.outcome {
             Ok(done) => {
                 entry.result = done.result;
                 entry.flags = if done.is_last_page { BLOBFERRY_COMPLETION_LAST_PAGE } else { 0 };
                 entry.details = done.details.map_or(null_mut(), |details| new_details(*details));
+                entry.buffer = done.buffer.map_or(null_mut(), new_buffer);
             }
             Err(error) => {
                 entry.status = status_of(error.kind);
@@ -146,9 +150,9 @@ fn wake_of(options: &blobferry_cq_options_t) -> Result<Wake> {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn blobferry_cq_options_init(options: *mut blobferry_cq_options_t) {
+pub unsafe extern "C" fn blobferry_cq_options_init(options: *mut blobferry_cq_options_t, struct_size: usize) {
     // SAFETY: the header's contract.
-    unsafe { cast::write_default(options) };
+    unsafe { cast::write_default(options, struct_size) };
 }
 
 #[unsafe(no_mangle)]
@@ -226,7 +230,7 @@ pub unsafe extern "C" fn blobferry_cq_wait(
 }
 
 /// A borrowed queue of this process.
-unsafe fn queue<'a>(cq: *const blobferry_cq_t) -> Result<&'a Queue> {
+pub(crate) unsafe fn queue<'a>(cq: *const blobferry_cq_t) -> Result<&'a Queue> {
     // SAFETY: as the caller's.
     let queue = &unsafe { cast::borrow(cq, "cq") }?.queue;
     queue.service().check_process()?;

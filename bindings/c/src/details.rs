@@ -12,7 +12,12 @@ pub struct blobferry_details_t {
     size: u64,
     last_modified_ns: i64,
     revision: Option<CString>,
+    version: Option<CString>,
     content_type: Option<CString>,
+    content_encoding: Option<CString>,
+    content_language: Option<CString>,
+    content_disposition: Option<CString>,
+    cache_control: Option<CString>,
     metadata: Pairs,
 }
 
@@ -22,7 +27,12 @@ pub(crate) fn new_details(details: Details) -> *mut blobferry_details_t {
         size: details.size,
         last_modified_ns: details.last_modified_ns.unwrap_or(BLOBFERRY_TIME_UNKNOWN),
         revision: details.revision.map(cast::c_text),
-        content_type: details.content_type.map(cast::c_text),
+        version: details.version.map(cast::c_text),
+        content_type: details.headers.content_type.map(cast::c_text),
+        content_encoding: details.headers.content_encoding.map(cast::c_text),
+        content_language: details.headers.content_language.map(cast::c_text),
+        content_disposition: details.headers.content_disposition.map(cast::c_text),
+        cache_control: details.headers.cache_control.map(cast::c_text),
         metadata: Pairs::new(details.metadata),
     })
 }
@@ -49,6 +59,36 @@ pub unsafe extern "C" fn blobferry_details_last_modified_ns(details: *const blob
 pub unsafe extern "C" fn blobferry_details_content_type(details: *const blobferry_details_t) -> *const c_char {
     // SAFETY: the header's contract.
     text_or_null(unsafe { details.as_ref() }.and_then(|details| details.content_type.as_ref()))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_version(details: *const blobferry_details_t) -> *const c_char {
+    // SAFETY: the header's contract.
+    text_or_null(unsafe { details.as_ref() }.and_then(|details| details.version.as_ref()))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_content_encoding(details: *const blobferry_details_t) -> *const c_char {
+    // SAFETY: the header's contract.
+    text_or_null(unsafe { details.as_ref() }.and_then(|details| details.content_encoding.as_ref()))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_content_language(details: *const blobferry_details_t) -> *const c_char {
+    // SAFETY: the header's contract.
+    text_or_null(unsafe { details.as_ref() }.and_then(|details| details.content_language.as_ref()))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_content_disposition(details: *const blobferry_details_t) -> *const c_char {
+    // SAFETY: the header's contract.
+    text_or_null(unsafe { details.as_ref() }.and_then(|details| details.content_disposition.as_ref()))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_cache_control(details: *const blobferry_details_t) -> *const c_char {
+    // SAFETY: the header's contract.
+    text_or_null(unsafe { details.as_ref() }.and_then(|details| details.cache_control.as_ref()))
 }
 
 #[unsafe(no_mangle)]

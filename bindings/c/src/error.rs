@@ -14,10 +14,15 @@ pub struct blobferry_error_t {
 
 /// Gives an error out.
 pub(crate) fn new_error(error: Box<Error>) -> *mut blobferry_error_t {
+    cast::give(unowned_error(error))
+}
+
+/// An error that another handle keeps, and gives a view of.
+pub(crate) fn unowned_error(error: Box<Error>) -> blobferry_error_t {
     let message = cast::c_text(one_line(&error.message));
     let request_id = error.request_id.as_deref().map(cast::c_text);
     let server_code = error.server_code.as_deref().map(cast::c_text);
-    cast::give(blobferry_error_t { error, message, request_id, server_code })
+    blobferry_error_t { error, message, request_id, server_code }
 }
 
 /// A message with the control characters escaped that a key, a file name or a server may have brought into it.

@@ -6,13 +6,21 @@
 #![expect(non_camel_case_types, reason = "types have the names of the header")]
 
 mod base;
+mod batch;
 mod boundary;
+mod buffer;
 mod cast;
+mod compression;
 mod cq;
 mod details;
 mod error;
+mod folder;
 mod hidden;
 mod list;
 mod object;
+mod reader;
+mod report;
 mod service;
 mod store;
+mod submit;
+mod writer;

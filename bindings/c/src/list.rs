@@ -6,9 +6,9 @@ use crate::cast::{self, Struct};
 use crate::cq::{blobferry_cq_t, blobferry_ticket_t};
 use crate::details::BLOBFERRY_TIME_UNKNOWN;
 use crate::error::blobferry_error_t;
-use crate::object::Submission;
 use crate::store::blobferry_store_t;
-use blobferry_core::error::{Asked, Error};
+use crate::submit::{self, Sink, Submission};
+use blobferry_core::error::{Asked, Error, Result};
 use blobferry_core::transfer::{Entry, List, ListOptions};
 use std::ffi::{CString, c_char};
 use std::mem::size_of;
@@ -120,15 +120,15 @@ impl blobferry_list_t {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn blobferry_list_options_init(options: *mut blobferry_list_options_t) {
+pub unsafe extern "C" fn blobferry_list_options_init(options: *mut blobferry_list_options_t, struct_size: usize) {
     // SAFETY: the header's contract.
-    unsafe { cast::write_default(options) };
+    unsafe { cast::write_default(options, struct_size) };
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn blobferry_next_options_init(options: *mut blobferry_next_options_t) {
+pub unsafe extern "C" fn blobferry_next_options_init(options: *mut blobferry_next_options_t, struct_size: usize) {
     // SAFETY: the header's contract.
-    unsafe { cast::write_default(options) };
+    unsafe { cast::write_default(options, struct_size) };
 }
 
 #[unsafe(no_mangle)]
@@ -185,22 +185,29 @@ pub unsafe extern "C" fn blobferry_list_next(
     ticket_out: *mut blobferry_ticket_t,
     error_out: *mut *mut blobferry_error_t,
 ) -> blobferry_status_t {
-    boundary::call(error_out, || {
-        // SAFETY: the header's contract.
-        let (list, options) = unsafe { (cast::borrow(list, "list")?, cast::options(options, "options")?) };
-        let store = list.list.store();
-        store.service().check_process()?;
-        cast::check_flags(options.flags, 0, "options.flags")?;
-        cast::check_flags(options.reserved, 0, "options.reserved")?;
-        // Held until the old page has gone, so that it is not the new one that goes.
-        let mut page = list.page();
-        let asked = Asked { verb: "list", key: list.list.prefix() };
-        let submission = Submission { store, cq, asked, timeout_ms: options.timeout_ms, user_data, ticket_out };
-        // SAFETY: the header's contract.
-        unsafe { submission.submit(None, || list.list.next()) }?;
-        *page = Page::default();
-        Ok(())
-    })
+    // SAFETY: the header's contract.
+    submit::call(cq, user_data, ticket_out, error_out, |sink| unsafe { next(list, options, sink) })
+}
+
+pub(crate) unsafe fn next(
+    list: *const blobferry_list_t,
+    options: *const blobferry_next_options_t,
+    sink: Sink<'_>,
+) -> Result<()> {
+    // SAFETY: the header's contract.
+    let (list, options) = unsafe { (cast::borrow(list, "list")?, cast::options(options, "options")?) };
+    let store = list.list.store();
+    store.service().check_process()?;
+    cast::check_flags(options.flags, 0, "options.flags")?;
+    cast::check_flags(options.reserved, 0, "options.reserved")?;
+    // Held until the old page has gone, so that it is not the new one that goes.
+    let mut page = list.page();
+    let asked = Asked { verb: "list", key: list.list.prefix() };
+    let submission = Submission { store, asked, timeout_ms: options.timeout_ms, sink };
+    // SAFETY: the header's contract.
+    unsafe { submission.submit(None, || list.list.next()) }?;
+    *page = Page::default();
+    Ok(())
 }
 
 #[unsafe(no_mangle)]

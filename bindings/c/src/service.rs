@@ -73,9 +73,9 @@ pub(crate) fn limit(timeout_ms: i64) -> Option<Duration> {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn blobferry_service_options_init(options: *mut blobferry_service_options_t) {
+pub unsafe extern "C" fn blobferry_service_options_init(options: *mut blobferry_service_options_t, struct_size: usize) {
     // SAFETY: the header's contract.
-    unsafe { cast::write_default(options) };
+    unsafe { cast::write_default(options, struct_size) };
 }
 
 #[unsafe(no_mangle)]

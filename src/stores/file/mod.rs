@@ -1,11 +1,16 @@
 //! `file://`: the files of a folder.
 
+mod copy;
+mod draft;
+mod local;
 mod root;
 mod staged;
 mod walk;
 
+pub(crate) use local::{Near, Wander};
+
 use super::options::Options;
-use super::{Backend, Blob, Keys, PutMode, PutOptions, Step, can};
+use super::{Backend, Blob, CopyOptions, Draft, Keys, PutMode, PutOptions, Step, can};
 use crate::error::{Error, Kind, Result};
 use crate::memory::{CHUNK, Lent, LentMut, Loan};
 use crate::outcome::{Details, Done};
@@ -21,10 +26,13 @@ use std::sync::Arc;
 /// File names that begin so are of puts under way. They are no keys.
 const RESERVED: &str = ".blobferry-";
 
+/// What stays: it remembers what was transferred between the folder and a store.
+const MANIFEST: &str = ".blobferry-manifest";
+
 /// Bytes copied from lent memory at a time: as many as stay in a CPU's cache until they are written.
 const WRITE_SIZE: usize = 256 << 10;
 
-pub(super) struct FileStore {
+pub(crate) struct FileStore {
     root: Arc<Root>,
     is_synced: bool,
 }
@@ -48,7 +56,12 @@ impl FileStore {
 
 impl Backend for FileStore {
     fn capabilities(&self) -> u64 {
-        can::GET_RANGE | can::PUT_CREATE | can::LIST_ANY_DELIMITER | can::LIST_START_AFTER
+        can::GET_RANGE
+            | can::PUT_CREATE
+            | can::LIST_ANY_DELIMITER
+            | can::LIST_START_AFTER
+            | can::COPY_CREATE
+            | can::RENAME_CREATE
     }
 
     fn check_key(&self, key: &str) -> Result<()> {
@@ -89,14 +102,7 @@ impl Backend for FileStore {
         Step::on_pool(move || {
             let (staged, landing) = Staged::new(&root, &key)?;
             write(&staged, &source)?;
-            if is_synced {
-                rustix::fs::fsync(staged.file()).map_err(|errno| failed(errno, "making the bytes lasting"))?;
-            }
-            let details = if options.wants_details {
-                details(&rustix::fs::fstat(staged.file()).map_err(|errno| failed(errno, "looking at the new file"))?)
-            } else {
-                Details { size: source.size() as u64, ..Details::default() }
-            };
+            let details = finished(&staged, is_synced, options.wants_details, source.size() as u64)?;
             let creates = options.mode == PutMode::Create;
             source.loan().commit(|| {
                 staged.publish(&root, landing, creates, is_synced)?;
@@ -106,13 +112,35 @@ impl Backend for FileStore {
         })
     }
 
+    fn draft(&self, key: &Arc<str>) -> Step<Box<dyn Draft>> {
+        let (root, key, is_synced) = (self.root.clone(), key.clone(), self.is_synced);
+        Step::on_pool(move || Ok(Box::new(draft::FileDraft::new(&root, &key, is_synced)?) as Box<dyn Draft>))
+    }
+
     fn delete(&self, key: &Arc<str>, loan: Loan) -> Step<()> {
         let (root, key) = (self.root.clone(), key.clone());
         Step::on_pool(move || {
-            loan.commit(|| match root.remove(&key) {
-                Err(error) if error.kind != Kind::NotFound => Err(error.into()),
-                _ => Ok(Done::default()),
+            loan.commit(|| {
+                delete(&root, &key)?;
+                Ok(Done::default())
             })?;
+            Ok(())
+        })
+    }
+
+    fn delete_now(&self, key: &str) -> Result<()> {
+        delete(&self.root, key)
+    }
+
+    fn copy(&self, from: &Arc<str>, to: &Arc<str>, options: CopyOptions, loan: Loan) -> Step<()> {
+        let (root, from, to, is_synced) = (self.root.clone(), from.clone(), to.clone(), self.is_synced);
+        Step::on_pool(move || copy::copy(&root, &from, &to, is_synced, options, &loan))
+    }
+
+    fn rename(&self, from: &Arc<str>, to: &Arc<str>, options: CopyOptions, loan: Loan) -> Step<()> {
+        let (root, from, to, is_synced) = (self.root.clone(), from.clone(), to.clone(), self.is_synced);
+        Step::on_pool(move || {
+            loan.commit(|| Ok(options.done(copy::rename(&root, &from, &to, is_synced, options)?)))?;
             Ok(())
         })
     }
@@ -194,6 +222,25 @@ fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Deletes a key's file; one that is not there is deleted already.
+fn delete(root: &Root, key: &str) -> Result<()> {
+    match root.remove(key) {
+        Err(error) if error.kind != Kind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// What is told of a file that is written whole, before it has its name.
+fn finished(staged: &Staged, is_synced: bool, wants_details: bool, size: u64) -> Result<Details> {
+    if is_synced {
+        rustix::fs::fsync(staged.file()).map_err(|errno| failed(errno, "making the bytes lasting"))?;
+    }
+    if !wants_details {
+        return Ok(Details { size, ..Details::default() });
+    }
+    Ok(details(&rustix::fs::fstat(staged.file()).map_err(|errno| failed(errno, "looking at the new file"))?))
+}
+
 /// The facts of a file; what is no file is no object.
 fn stat_of_object(file: &OwnedFd) -> Result<Stat> {
     let stat = rustix::fs::fstat(file).map_err(|errno| failed(errno, "looking at the file"))?;
@@ -209,8 +256,7 @@ fn details(stat: &Stat) -> Details {
         size: stat.st_size as u64,
         revision: Some(revision(stat)),
         last_modified_ns: modified_ns(stat),
-        content_type: None,
-        metadata: Vec::new(),
+        ..Details::default()
     }
 }
 

@@ -139,42 +139,8 @@ impl Staged {
     }
 
     /// Gives the file its name, making the folders that are missing. After an error nothing is left of it.
-    pub(super) fn publish<'a>(
-        self,
-        root: &Root,
-        mut landing: Landing<'a>,
-        creates: bool,
-        is_synced: bool,
-    ) -> Result<()> {
-        // Once more where somebody removes the folders meanwhile.
-        for _ in 0..ATTEMPTS {
-            let made = match Folders::make(root, &landing) {
-                Ok(made) => made,
-                Err(Errno::NOENT) => {
-                    landing = Landing::find(root, landing.key)?;
-                    continue;
-                }
-                Err(Errno::NOTDIR) => return Err(folder_in_the_way()),
-                Err(errno) => return Err(failed(errno, "making a folder")),
-            };
-            match self.land(made.last(&landing), landing.name, creates) {
-                Ok(()) if is_synced => return made.keep_synced(&landing),
-                Ok(()) => {
-                    made.keep();
-                    return Ok(());
-                }
-                Err(Errno::NOENT) => {}
-                Err(Errno::EXIST) if creates && !is_folder(made.last(&landing), landing.name) => {
-                    return Err(Error::new(Kind::Exists, "the object exists, and was to be created"));
-                }
-                Err(Errno::EXIST | Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY) => return Err(folder_in_the_way()),
-                Err(errno) => return Err(failed(errno, "giving the new file its name")),
-            }
-            drop(made);
-            landing = Landing::find(root, landing.key)?;
-        }
-        let message = "a folder on the way is removed again and again, or is a symbolic link that leads nowhere";
-        Err(Error::new(Kind::Io, message))
+    pub(super) fn publish(self, root: &Root, landing: Landing<'_>, creates: bool, is_synced: bool) -> Result<()> {
+        land(root, landing, creates, is_synced, |folder, name| self.land(folder, name, creates))
     }
 
     fn land(&self, folder: &OwnedFd, name: &str, creates: bool) -> rustix::io::Result<()> {
@@ -206,6 +172,46 @@ impl Staged {
             let _ = rustix::fs::unlinkat(folder, &reserved, AtFlags::empty());
         })
     }
+}
+
+/// Makes the folders that are missing and lets `place` give a file its name there. After an error none is left of
+/// them.
+pub(super) fn land<'a>(
+    root: &Root,
+    mut landing: Landing<'a>,
+    creates: bool,
+    is_synced: bool,
+    place: impl Fn(&OwnedFd, &str) -> rustix::io::Result<()>,
+) -> Result<()> {
+    // Once more where somebody removes the folders meanwhile.
+    for _ in 0..ATTEMPTS {
+        let made = match Folders::make(root, &landing) {
+            Ok(made) => made,
+            Err(Errno::NOENT) => {
+                landing = Landing::find(root, landing.key)?;
+                continue;
+            }
+            Err(Errno::NOTDIR) => return Err(folder_in_the_way()),
+            Err(errno) => return Err(failed(errno, "making a folder")),
+        };
+        match place(made.last(&landing), landing.name) {
+            Ok(()) if is_synced => return made.keep_synced(&landing),
+            Ok(()) => {
+                made.keep();
+                return Ok(());
+            }
+            Err(Errno::NOENT) => {}
+            Err(Errno::EXIST) if creates && !is_folder(made.last(&landing), landing.name) => {
+                return Err(Error::new(Kind::Exists, "the object exists, and was to be created"));
+            }
+            Err(Errno::EXIST | Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY) => return Err(folder_in_the_way()),
+            Err(errno) => return Err(failed(errno, "giving the file its name")),
+        }
+        drop(made);
+        landing = Landing::find(root, landing.key)?;
+    }
+    let message = "a folder on the way is removed again and again, or is a symbolic link that leads nowhere";
+    Err(Error::new(Kind::Io, message))
 }
 
 /// Folders made for a put, to be removed again if it fails.
@@ -259,11 +265,16 @@ impl<'a> Folders<'a> {
     fn sync(&self, landing: &Landing<'_>) -> rustix::io::Result<()> {
         let folders = self.made.iter().map(|(parent, _)| parent).chain(std::iter::once(self.last(landing)));
         for folder in folders {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            rustix::fs::fsync(rustix::fs::openat(folder, ".", flags, Mode::empty())?)?;
+            sync_folder(folder)?;
         }
         Ok(())
     }
+}
+
+/// Makes the names in a folder lasting.
+pub(super) fn sync_folder(folder: &OwnedFd) -> rustix::io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::fsync(rustix::fs::openat(folder, ".", flags, Mode::empty())?)
 }
 
 impl Drop for Folders<'_> {

@@ -102,6 +102,14 @@ impl DigestContext for Sha256 {
     }
 }
 
+/// What is to be signed for a URL of Azure's with the object's name as the server knows it: the crate puts it as it
+/// stands in the URL, with escapes, and guesses from the host where the account is.
+fn with_resource(text: &[u8], resource: &str) -> Option<Vec<u8>> {
+    let lines = std::str::from_utf8(text).ok()?.split('\n');
+    let lines: Vec<&str> = lines.map(|line| if line.starts_with("/blob/") { resource } else { line }).collect();
+    Some(lines.join("\n").into_bytes())
+}
+
 struct Hmac {
     context: Option<hmac::Context>,
     result: Option<hmac::Tag>,
@@ -109,8 +117,9 @@ struct Hmac {
 
 impl HmacContext for Hmac {
     fn update(&mut self, data: &[u8]) {
+        let renamed = Scope::resource().and_then(|resource| with_resource(data, &resource));
         if let Some(context) = &mut self.context {
-            context.update(data);
+            context.update(renamed.as_deref().unwrap_or(data));
         }
     }
 
@@ -132,5 +141,17 @@ impl Signer for Rsa {
             .sign(&signature::RSA_PKCS1_SHA256, &rand::SystemRandom::new(), string_to_sign, &mut signed)
             .map_err(|_| failed("signing failed"))?;
         Ok(signed)
+    }
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn azure_signs_for_the_name_without_escapes() {
+        let text = b"r\nstart\nend\n/blob/account/container/a%20b\n\n2023-11-03";
+        let signed = with_resource(text, "/blob/account/container/a b").unwrap();
+        assert_eq!(signed, b"r\nstart\nend\n/blob/account/container/a b\n\n2023-11-03");
     }
 }

@@ -5,6 +5,8 @@
 //! [`super::remote`] alone. A body that is sent from lent memory never passes through the crate either ([`upload`]).
 
 mod answer;
+mod blocks;
+mod copy;
 mod credentials;
 mod crypto;
 mod failure;
@@ -14,7 +16,7 @@ mod upload;
 
 pub(super) use answer::Answer;
 pub(super) use crypto::{Crypto, placeholder, sha256};
-pub(super) use scope::{NO_CREDENTIALS, Scope};
+pub(super) use scope::{NO_CREDENTIALS, Scope, Webdav};
 pub(super) use tls::Trust;
 pub(super) use upload::Upload;
 
@@ -38,6 +40,8 @@ use upload::{LentBody, Progress};
 const MOST_REDIRECTS: usize = 5;
 /// The most bytes of an answer about credentials.
 const MOST_OF_CREDENTIALS: usize = 1 << 20;
+/// The most bytes of an answer that the crate is shown.
+const MOST_OF_SHOWN: usize = 64 << 10;
 
 /// How connections are made and kept.
 #[derive(Clone)]
@@ -81,6 +85,11 @@ pub(super) struct Connector {
 }
 
 impl Connector {
+    /// One for another store of the crate, which makes its own services on the same connections.
+    pub(super) fn apart(&self) -> Connector {
+        Connector { transport: self.transport.clone(), made: Arc::default() }
+    }
+
     pub(super) fn new(wiring: Wiring, tls: rustls::ClientConfig, io_threads: usize) -> Connector {
         let connections = Arc::new(Semaphore::new(wiring.max_connections));
         let clients = (0..io_threads).map(|_| OnceLock::new()).collect();
@@ -116,9 +125,21 @@ impl HttpService for Service {
         if self.number + 1 < self.made.load(Relaxed) {
             return self.call_for_credentials(request, &scope).await;
         }
+        if let Some(answer) = scope.begun.as_deref().and_then(|id| copy::answered_here(&request, id)) {
+            return Ok(answer);
+        }
+        if scope.blocks.is_some()
+            && let Some(answer) = blocks::answered_here(&request)
+        {
+            return Ok(answer);
+        }
         // An answer before this one is let go first: its connection may be the only one that this may use.
         scope.forget();
+        let shows_body = scope.shows_body || (scope.begun.is_some() && request.method() == Method::PUT);
         let answer = self.checked(request, &scope).await;
+        if shows_body {
+            return shown(answer, &scope).await;
+        }
         let head = match &answer {
             Ok(answer) if scope.shows_head => Ok(head_of(answer)),
             _ => Err(kept()),
@@ -247,6 +268,8 @@ fn outgoing(request: HttpRequest, scope: &Scope, progress: &Arc<Progress>) -> Re
     }
     let mut outgoing = reqwest::Request::new(parts.method, url);
     *outgoing.headers_mut() = parts.headers;
+    outgoing.headers_mut().extend(scope.headers.clone());
+    copy::complete(&mut outgoing, scope);
     // Nobody's token is no token.
     if outgoing.headers().get(header::AUTHORIZATION).is_some_and(|token| token.as_bytes().trim_ascii() == b"Bearer") {
         outgoing.headers_mut().remove(header::AUTHORIZATION);
@@ -257,15 +280,15 @@ fn outgoing(request: HttpRequest, scope: &Scope, progress: &Arc<Progress>) -> Re
             Some(reqwest::Body::wrap(LentBody::new(upload, scope.doubt(), progress)))
         }
         (bytes, upload) => {
-            // A folder that is made for an object is not the change.
-            if outgoing.method().as_str() != "MKCOL" {
+            if copy::is_change(&outgoing, scope) {
                 scope.sent();
             }
-            match bytes {
-                Some(bytes) if bytes.is_empty() => None,
-                Some(bytes) => Some(bytes.clone().into()),
-                None if upload.is_some() => None,
-                None => Some(reqwest::Body::wrap(body)),
+            match (bytes, &scope.blocks) {
+                (_, Some(blocks)) => Some(blocks::list(outgoing.headers(), blocks)?.into()),
+                (Some(bytes), None) if bytes.is_empty() => None,
+                (Some(bytes), None) => Some(bytes.clone().into()),
+                (None, None) if upload.is_some() => None,
+                (None, None) => Some(reqwest::Body::wrap(body)),
             }
         }
     };
@@ -289,9 +312,34 @@ fn redirected(method: Method, headers: HeaderMap, answer: &reqwest::Response) ->
 /// What the crate is shown of an answer.
 fn head_of(answer: &Answer) -> HttpResponse {
     let mut response = HttpResponse::new(HttpResponseBody::from(Vec::new()));
-    *response.status_mut() = answer.status;
+    *response.status_mut() = copy::shown_status(answer);
     *response.headers_mut() = answer.headers.clone();
     response
+}
+
+/// All of an answer that is a success, for the crate to make something of it; it counts only if it can. Any other is
+/// kept.
+async fn shown(answer: Result<Answer>, scope: &Scope) -> Result<HttpResponse, HttpError> {
+    let answer = match answer {
+        Ok(answer) if answer.status.is_success() => answer,
+        other => {
+            scope.keep(other);
+            return Err(kept());
+        }
+    };
+    let (status, headers) = (answer.status, answer.headers.clone());
+    let body = match answer.collect(MOST_OF_SHOWN).await {
+        Ok(body) => body,
+        Err(error) => {
+            scope.keep(Err(error));
+            return Err(kept());
+        }
+    };
+    scope.keep(Err(Error::new(Kind::Server, "the server's answer makes no sense: it is not what was asked for")));
+    let mut response = HttpResponse::new(body.into());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 /// Tells the crate that there is nothing for it to see.

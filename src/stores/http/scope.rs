@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::sync::lock;
 use crate::trace::Trace;
 use futures_util::future::FutureExt;
+use http::{HeaderMap, HeaderValue};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
@@ -18,14 +19,33 @@ tokio::task_local! {
     static SCOPE: Arc<Scope>;
 }
 
+/// What WebDAV is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::stores) enum Webdav {
+    Copy,
+    Move,
+}
+
 /// One call of the crate.
 pub(in crate::stores) struct Scope {
     /// What is sent in place of the crate's payload.
     pub(super) upload: Option<Upload>,
     /// The crate is shown status and headers of the answer: where it does something with them.
     pub(super) shows_head: bool,
+    /// The crate is shown all of an answer that is a success: where it makes something of it.
+    pub(super) shows_body: bool,
+    /// Sent besides what the crate writes, and not signed.
+    pub(super) headers: HeaderMap,
     /// What is asked about is a folder, whose name ends with a `/`.
     pub(super) is_of_folder: bool,
+    /// A copy or a move by WebDAV, if the call makes one.
+    pub(super) webdav: Option<Webdav>,
+    /// The name under which an object is to be in what the crate signs.
+    resource: Option<String>,
+    /// The upload in parts that the crate is to believe it has begun, and may not give up.
+    pub(super) begun: Option<String>,
+    /// The blocks that the crate is to believe it has put, and to put into a list.
+    pub(super) blocks: Option<Arc<[String]>>,
     /// Told once a change has been sent whole, if the call makes one.
     doubt: Option<Arc<Trace>>,
     seen: Mutex<Seen>,
@@ -41,12 +61,30 @@ struct Seen {
 impl Scope {
     /// A call that changes nothing.
     pub(in crate::stores) fn reading() -> Scope {
-        Scope { upload: None, shows_head: false, is_of_folder: false, doubt: None, seen: Mutex::default() }
+        Scope {
+            upload: None,
+            shows_head: false,
+            shows_body: false,
+            headers: HeaderMap::new(),
+            is_of_folder: false,
+            webdav: None,
+            resource: None,
+            begun: None,
+            blocks: None,
+            doubt: None,
+            seen: Mutex::default(),
+        }
     }
 
     /// A call that may take effect.
     pub(in crate::stores) fn changing(trace: &Arc<Trace>) -> Scope {
         Scope { doubt: Some(trace.clone()), ..Scope::reading() }
+    }
+
+    /// Sends this, too.
+    pub(in crate::stores) fn header(mut self, name: &'static str, value: impl Into<HeaderValue>) -> Scope {
+        self.headers.insert(name, value.into());
+        self
     }
 
     /// Asks about a folder.
@@ -64,6 +102,31 @@ impl Scope {
         Scope { shows_head: true, ..self }
     }
 
+    /// Shows the crate all of an answer that is a success.
+    pub(in crate::stores) fn showing_body(self) -> Scope {
+        Scope { shows_body: true, ..self }
+    }
+
+    /// Signs for the object of this name.
+    pub(in crate::stores) fn signing(self, resource: Option<String>) -> Scope {
+        Scope { resource, ..self }
+    }
+
+    /// Copies by WebDAV, or moves where the crate copies.
+    pub(in crate::stores) fn by_webdav(self, webdav: Webdav) -> Scope {
+        Scope { webdav: Some(webdav), ..self }
+    }
+
+    /// Puts what the crate would put into an upload of its own into this one.
+    pub(in crate::stores) fn into_upload(self, id: &str) -> Scope {
+        Scope { begun: Some(id.to_string()), ..self }
+    }
+
+    /// Makes a list of these blocks.
+    pub(in crate::stores) fn of_blocks(self, blocks: &Arc<[String]>) -> Scope {
+        Scope { blocks: Some(blocks.clone()), ..self }
+    }
+
     pub(super) fn current() -> Option<Arc<Scope>> {
         SCOPE.try_with(Arc::clone).ok()
     }
@@ -71,6 +134,11 @@ impl Scope {
     /// The digest of what is sent in place of the payload.
     pub(super) fn digest() -> Option<[u8; 32]> {
         SCOPE.try_with(|scope| scope.upload.as_ref().and_then(|upload| upload.digest)).ok().flatten()
+    }
+
+    /// The name of the object that is signed for, where the crate is to be told it.
+    pub(super) fn resource() -> Option<String> {
+        SCOPE.try_with(|scope| scope.resource.clone()).ok().flatten()
     }
 
     pub(super) fn doubt(&self) -> Option<&Arc<Trace>> {

@@ -3,7 +3,7 @@
 use super::super::can;
 use super::moment;
 use crate::error::{Error, Kind, Result, shown};
-use crate::outcome::Details;
+use crate::outcome::{ContentHeaders, Details};
 use http::{HeaderMap, HeaderValue};
 
 /// The kinds of servers.
@@ -21,10 +21,14 @@ const LONGEST_KEY: usize = 1024;
 
 impl Dialect {
     pub(super) fn capabilities(self) -> u64 {
-        let all = can::GET_RANGE | can::LIST_ANY_DELIMITER | can::LIST_START_AFTER;
+        let all =
+            can::GET_RANGE | can::LIST_ANY_DELIMITER | can::LIST_START_AFTER | can::COPY_CREATE | can::RENAME_CREATE;
+        let of_clouds = can::PUT_CREATE | can::PUT_UPDATE | can::CONTENT_TYPE | can::METADATA | can::VERSION;
+        let of_clouds = of_clouds | can::SIGN;
         match self {
             Dialect::Web => all,
-            _ => all | can::PUT_CREATE | can::PUT_UPDATE | can::CONTENT_TYPE | can::METADATA,
+            Dialect::Google => all | of_clouds,
+            Dialect::S3 | Dialect::Azure => all | of_clouds | can::TAGS,
         }
     }
 
@@ -74,6 +78,20 @@ impl Dialect {
             Dialect::Google => 5 << 40,
             Dialect::Web => u64::MAX,
         }
+    }
+
+    /// Objects that one request deletes.
+    pub(super) fn most_deletes(self) -> usize {
+        match self {
+            Dialect::S3 => 1000,
+            Dialect::Azure => 256,
+            Dialect::Google | Dialect::Web => 1,
+        }
+    }
+
+    /// Whether a request that deletes several objects can name a key: XML has no way to write some characters.
+    pub(super) fn is_for_bulk(self, key: &str) -> bool {
+        self != Dialect::S3 || !key.contains(['\u{fffe}', '\u{ffff}'])
     }
 
     /// Bytes of the smallest part of a multipart upload, its last one apart.
@@ -136,6 +154,26 @@ impl Dialect {
         Some(text(headers, name)?.to_string())
     }
 
+    /// Bytes of the object that an answer to a head tells.
+    pub(super) fn size(self, headers: &HeaderMap) -> Result<Option<u64>> {
+        match number(headers, "content-length")? {
+            // Of what it might unpack on the way, Google tells no other size than that of what it keeps.
+            None if self == Dialect::Google => number(headers, "x-goog-stored-content-length"),
+            told => Ok(told),
+        }
+    }
+
+    /// The version that an answer tells, where the server keeps several.
+    pub(super) fn version(self, headers: &HeaderMap) -> Option<String> {
+        let name = match self {
+            Dialect::S3 => "x-amz-version-id",
+            Dialect::Azure => "x-ms-version-id",
+            Dialect::Google => "x-goog-generation",
+            Dialect::Web => return None,
+        };
+        Some(text(headers, name)?.to_string())
+    }
+
     /// What is known of an object from the head of an answer.
     pub(super) fn details(self, headers: &HeaderMap, size: u64) -> Details {
         let mut metadata: Vec<_> = headers
@@ -150,13 +188,25 @@ impl Dialect {
             size,
             revision: self.revision(headers),
             last_modified_ns: text(headers, "last-modified").and_then(moment::ns),
-            content_type: text(headers, "content-type").map(str::to_string),
+            version: self.version(headers),
+            headers: content_headers(headers),
             metadata,
         }
     }
 
     pub(super) fn request_id(self, headers: &HeaderMap) -> Option<&str> {
         self.request_ids().iter().find_map(|name| text(headers, name))
+    }
+}
+
+fn content_headers(headers: &HeaderMap) -> ContentHeaders {
+    let owned = |name| text(headers, name).map(str::to_string);
+    ContentHeaders {
+        content_type: owned("content-type"),
+        content_encoding: owned("content-encoding"),
+        content_language: owned("content-language"),
+        content_disposition: owned("content-disposition"),
+        cache_control: owned("cache-control"),
     }
 }
 

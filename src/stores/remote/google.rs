@@ -28,6 +28,8 @@ pub(super) struct Document {
     pub(super) base_url: Option<String>,
     /// What must never be shown.
     pub(super) secrets: Vec<String>,
+    /// It is for a server that asks nobody who he is.
+    pub(super) is_nobody: bool,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +42,7 @@ struct ServiceAccount {
     #[serde(default)]
     gcs_base_url: Option<String>,
     #[serde(default, rename = "disable_oauth")]
-    _is_nobody: bool,
+    is_nobody: bool,
 }
 
 #[derive(Deserialize)]
@@ -84,14 +86,16 @@ fn service_account(option: &str, text: String) -> Result<Document> {
     let account: ServiceAccount = serde_json::from_str(&text)
         .map_err(|_| no_document(option, "an object with private_key, private_key_id and client_email"))?;
     let secrets = vec![account.private_key];
-    Ok(Document { option: "service_account_key", value: text, base_url: account.gcs_base_url, secrets })
+    let (base_url, is_nobody) = (account.gcs_base_url, account.is_nobody);
+    Ok(Document { option: "service_account_key", value: text, base_url, secrets, is_nobody })
 }
 
 fn authorized_user(option: &str, path: &str, text: &str) -> Result<Document> {
     let user: AuthorizedUser = serde_json::from_str(text)
         .map_err(|_| no_document(option, "an object with client_id, client_secret and refresh_token"))?;
     let secrets = vec![user.client_secret, user.refresh_token];
-    Ok(Document { option: "application_credentials", value: path.to_string(), base_url: None, secrets })
+    let value = path.to_string();
+    Ok(Document { option: "application_credentials", value, base_url: None, secrets, is_nobody: false })
 }
 
 /// The provider of the machine's own credentials.

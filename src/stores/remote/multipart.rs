@@ -1,10 +1,11 @@
 //! Puts of large objects: in parts, put together at the end, or given up.
 
-use super::super::PutOptions;
 use super::super::http::{Answer, Scope, placeholder};
+use super::super::{PutMode, PutOptions};
 use super::dialect::Dialect;
 use super::refusal::{self, Heard, MOST_OF_ERROR, Verb};
-use super::upload::attributes;
+use super::upload::{attributes, has_attributes, tags};
+use super::vendor::{largest_part, wrong};
 use super::{RemoteStore, settle, xml};
 use crate::error::{Error, Kind, Result};
 use crate::memory::{Lent, Revoked};
@@ -12,17 +13,19 @@ use crate::outcome::{Details, Done};
 use crate::trace::Trace;
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use md5::{Digest, Md5};
-use object_store::multipart::{MultipartStore, PartId};
-use object_store::{Attributes, MultipartId, PutMultipartOptions};
+use object_store::multipart::MultipartStore;
+use object_store::{MultipartId, PutMultipartOptions, PutPayload};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+pub(crate) use object_store::multipart::PartId;
+
 /// The most parts of one upload.
-const MOST_PARTS: u64 = 10_000;
+pub(crate) const MOST_PARTS: u64 = 10_000;
 /// How often giving an upload up is tried.
 const ABORT_ATTEMPTS: u32 = 6;
 
@@ -30,6 +33,28 @@ impl RemoteStore {
     /// Bytes of a part of a put of `size` bytes: one for all of its parts.
     pub(super) fn part_size_of_put(&self, size: u64) -> u64 {
         self.part_size.max(self.dialect.smallest_part()).max(size.div_ceil(MOST_PARTS))
+    }
+
+    /// Refuses an upload in parts that this store cannot make as it is wanted.
+    pub(crate) fn check_parts(&self, options: &PutOptions) -> Result<()> {
+        let why = if self.client.parts.is_none() {
+            "the object is larger than one part, and this store writes in one request; make part_size larger"
+        } else if options.mode != PutMode::Overwrite && self.dialect != Dialect::S3 {
+            "the object is larger than one part, and this store creates in one request; make part_size larger"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(Kind::Unsupported, why))
+    }
+
+    /// Bytes of a part, of those that are asked for, 0 for the store's own.
+    pub(crate) fn part_size_of(&self, asked: u64) -> Result<u64> {
+        let most = largest_part(self.dialect);
+        if asked > most {
+            return Err(Error::argument(format!("`part_size` is {asked}, and a part has {most} bytes here at most")));
+        }
+        let size = if asked == 0 { self.part_size } else { asked };
+        Ok(size.max(self.dialect.smallest_part()))
     }
 
     fn parts(&self) -> Result<&dyn MultipartStore> {
@@ -56,24 +81,30 @@ impl RemoteStore {
         });
         // Spawned as it is taken from the stream, not before.
         let parts: Vec<PartId> = stream::iter(parts).buffered(self.max_in_flight as usize).try_collect().await?;
-        upload.has_all_parts = true;
+        upload.has_all_parts();
         let details = self.complete(&upload.place(), parts, options, size as u64, trace).await?;
-        upload.is_over = true;
+        upload.end();
         Ok(Done::new(size as u64, details, options.wants_details))
     }
 
     /// Begins an upload. Once asked for it is waited for, without the caller's memory, even if the request ends: so
     /// that it can be given up.
-    async fn begin(self: &Arc<Self>, key: &Arc<str>, options: &PutOptions, trace: &Arc<Trace>) -> Result<Begun> {
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        key: &Arc<str>,
+        options: &PutOptions,
+        trace: &Arc<Trace>,
+    ) -> Result<Begun> {
         if self.dialect == Dialect::Azure {
             // Its blocks belong to no upload until they are in a list.
             return Ok(Begun::new(self, key.clone(), String::new()));
         }
         let (mut tell, told) = oneshot::channel();
         let (store, key, trace) = (self.clone(), key.clone(), trace.clone());
-        let attributes = attributes(options);
+        let options =
+            PutMultipartOptions { attributes: attributes(options), tags: tags(options), ..Default::default() };
         self.service.spawn_behind(async move {
-            let created = store.create(&key, attributes, &trace, &mut tell).await;
+            let created = store.create(&key, options, &trace, &mut tell).await;
             // Where nobody waits any more, what has begun is dropped here, and with it given up.
             let _ = tell.send(created.map(|id| Begun::new(&store, key, id)));
         });
@@ -83,13 +114,13 @@ impl RemoteStore {
     async fn create(
         &self,
         key: &str,
-        attributes: Attributes,
+        options: PutMultipartOptions,
         trace: &Arc<Trace>,
         tell: &mut oneshot::Sender<Result<Begun>>,
     ) -> Result<MultipartId> {
         let mut retry = self.retry(trace);
         loop {
-            let error = match self.create_once(key, attributes.clone()).await {
+            let error = match self.create_once(key, options.clone()).await {
                 Ok(id) => return Ok(id),
                 Err(error) => error,
             };
@@ -101,8 +132,7 @@ impl RemoteStore {
         }
     }
 
-    async fn create_once(&self, key: &str, attributes: Attributes) -> Result<MultipartId> {
-        let options = PutMultipartOptions { attributes, ..Default::default() };
+    async fn create_once(&self, key: &str, options: PutMultipartOptions) -> Result<MultipartId> {
         let path = self.path(key)?;
         let answer = self.ask(Scope::reading(), self.parts()?.create_multipart_opts(&path, options)).await?;
         if !answer.status.is_success() {
@@ -114,7 +144,7 @@ impl RemoteStore {
         id.filter(|id| !id.is_empty()).ok_or(malformed)
     }
 
-    async fn put_part(
+    pub(crate) async fn put_part(
         &self,
         upload: &Place,
         index: usize,
@@ -142,7 +172,7 @@ impl RemoteStore {
     }
 
     /// Puts the parts together. An answer that is lost is asked for again, and the object is looked at.
-    async fn complete(
+    pub(crate) async fn complete(
         &self,
         upload: &Place,
         parts: Vec<PartId>,
@@ -153,7 +183,7 @@ impl RemoteStore {
         let expected = if self.dialect == Dialect::S3 { etag_of(&parts) } else { None };
         let mut retry = self.retry(trace);
         loop {
-            let error = match self.complete_once(upload, parts.clone(), trace).await {
+            let error = match self.complete_once(upload, parts.clone(), options, trace).await {
                 Ok(headers) => return Ok(self.written(&headers, size, options)),
                 Err(error) => error,
             };
@@ -171,26 +201,65 @@ impl RemoteStore {
         }
     }
 
-    async fn complete_once(&self, upload: &Place, parts: Vec<PartId>, trace: &Arc<Trace>) -> Result<HeaderMap> {
+    async fn complete_once(
+        &self,
+        upload: &Place,
+        parts: Vec<PartId>,
+        options: &PutOptions,
+        trace: &Arc<Trace>,
+    ) -> Result<HeaderMap> {
+        if self.dialect == Dialect::Azure && has_attributes(options) {
+            return self.list_blocks(upload, parts, options, trace).await;
+        }
         let path = self.path(&upload.key)?;
         let complete = self.parts()?.complete_multipart(&path, &upload.id, parts);
-        let answer = self.ask(Scope::changing(trace), complete).await?;
+        let (scope, verb) = match options.mode {
+            // The crate knows no condition here. S3 takes what is not signed, too.
+            PutMode::Create => {
+                (Scope::changing(trace).header("if-none-match", HeaderValue::from_static("*")), Verb::Create)
+            }
+            _ => (Scope::changing(trace), Verb::Write),
+        };
+        let answer = self.ask(scope, complete).await?;
         if !answer.status.is_success() {
-            return Err(self.refusal(Verb::Write, answer).await);
+            return Err(self.refusal(verb, answer).await);
         }
         if self.dialect == Dialect::Azure {
             return Ok(answer.headers);
         }
-        self.completed(answer).await
+        self.completed(Verb::Write, answer, "CompleteMultipartUploadResult").await
     }
 
-    /// S3 and Google answer 200 before they know; what they came to stands in the document.
-    async fn completed(&self, answer: Answer) -> Result<HeaderMap> {
+    /// Puts the blocks together, with attributes.
+    async fn list_blocks(
+        &self,
+        upload: &Place,
+        parts: Vec<PartId>,
+        options: &PutOptions,
+        trace: &Arc<Trace>,
+    ) -> Result<HeaderMap> {
+        let path = self.path(&upload.key)?;
+        let blocks: Arc<[String]> = parts.into_iter().map(|part| part.content_id).collect();
+        let with = PutMultipartOptions { attributes: attributes(options), tags: tags(options), ..Default::default() };
+        let mut list = self.client.objects.put_multipart_opts(&path, with).await.map_err(wrong)?;
+        for _ in blocks.iter() {
+            match self.call(Scope::reading().of_blocks(&blocks), list.put_part(PutPayload::new())).await {
+                (_, Ok(())) => {}
+                (Err(error), Err(_)) => return Err(error),
+                (Ok(answer), Err(_)) => return Err(self.refusal(Verb::Write, answer).await),
+            }
+        }
+        let answer = self.ask(Scope::changing(trace).of_blocks(&blocks), list.complete()).await?;
+        if answer.status.is_success() { Ok(answer.headers) } else { Err(self.refusal(Verb::Write, answer).await) }
+    }
+
+    /// S3 and Google answer 200 before they know; what they came to stands in the document, whose root is `result`.
+    pub(super) async fn completed(&self, verb: Verb, answer: Answer, result: &str) -> Result<HeaderMap> {
         let mut headers = answer.headers.clone();
         let malformed = self.lie(&answer, "it says that the object is complete, and not in which state".to_string());
         let secrets = self.secrets_of(&answer);
         let body = answer.collect(MOST_OF_ERROR).await?;
-        match xml::text_in(&body, "CompleteMultipartUploadResult", "ETag") {
+        match xml::text_in(&body, result, "ETag") {
             Ok(Some(etag)) => {
                 if !etag.is_empty()
                     && let Ok(etag) = etag.parse()
@@ -200,8 +269,8 @@ impl RemoteStore {
                 Ok(headers)
             }
             Ok(None) if xml::error_document(&body).code.is_some() => {
-                let heard = Heard { dialect: self.dialect, verb: Verb::Write, secrets: &secrets };
-                Err(refusal::error_within_success(&heard, &headers, &body))
+                let heard = Heard { dialect: self.dialect, verb, secrets: &secrets };
+                Err(refusal::error_within_success(&heard, &headers, xml::error_document(&body)))
             }
             // What broke off, or says neither, may have been the word that it failed: nothing is known.
             _ => Err(Error { http_status: 0, kind: Kind::Integrity, ..malformed }),
@@ -209,11 +278,12 @@ impl RemoteStore {
     }
 
     /// Gives an upload up, as long as it takes within reason.
-    async fn abort(&self, upload: &Place, has_all_parts: bool) {
+    async fn abort(&self, upload: &Place, has_all_parts: bool) -> Result<()> {
         if self.dialect == Dialect::Azure {
             // Blocks that are in no list are removed by the server, in a week.
-            return;
+            return Ok(());
         }
+        let mut outcome = Ok(());
         let mut wait = Duration::from_millis(200);
         for attempt in 0..ABORT_ATTEMPTS {
             if attempt > 0 {
@@ -222,29 +292,35 @@ impl RemoteStore {
             }
             match self.abort_once(upload).await {
                 // A part that was under way may have come behind it: once more, until there is nothing.
-                Ok(204 | 200) if !has_all_parts && attempt == 0 => {}
-                Ok(200 | 204 | 404) => return,
-                _ => {}
+                Ok(true) if !has_all_parts && attempt == 0 => {}
+                Ok(_) => return Ok(()),
+                Err(error) => outcome = Err(error),
             }
         }
+        outcome
     }
 
-    async fn abort_once(&self, upload: &Place) -> Result<u16> {
+    /// Whether it was there.
+    async fn abort_once(&self, upload: &Place) -> Result<bool> {
         let path = self.path(&upload.key)?;
         let answer = self.ask(Scope::reading(), self.parts()?.abort_multipart(&path, &upload.id)).await?;
-        Ok(answer.status.as_u16())
+        match answer.status.as_u16() {
+            200 | 204 => Ok(true),
+            404 => Ok(false),
+            _ => Err(self.refusal(Verb::Delete, answer).await),
+        }
     }
 }
 
 /// Where an upload is made.
 #[derive(Clone)]
-struct Place {
+pub(crate) struct Place {
     key: Arc<str>,
     id: MultipartId,
 }
 
 /// An upload that has begun. Dropped before it is over, it is given up, behind the completion.
-struct Begun {
+pub(crate) struct Begun {
     store: Arc<RemoteStore>,
     place: Place,
     has_all_parts: bool,
@@ -257,18 +333,47 @@ impl Begun {
         Begun { store: store.clone(), place, has_all_parts: false, is_over: false }
     }
 
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         self.place.clone()
+    }
+
+    /// The server's name for it.
+    pub(super) fn id(&self) -> &str {
+        &self.place.id
+    }
+
+    /// It has become an object.
+    pub(crate) fn end(mut self) {
+        self.is_over = true;
+    }
+
+    /// No part of it is under way.
+    pub(crate) fn has_all_parts(&mut self) {
+        self.has_all_parts = true;
+    }
+
+    /// Gives it up behind whatever goes on. What is returned tells the outcome, and need not be waited for.
+    pub(crate) fn give_up(mut self) -> oneshot::Receiver<Result<()>> {
+        self.abandon()
+    }
+
+    fn abandon(&mut self) -> oneshot::Receiver<Result<()>> {
+        self.is_over = true;
+        let (tell, told) = oneshot::channel();
+        let (store, place, has_all_parts) = (self.store.clone(), self.place.clone(), self.has_all_parts);
+        self.store.service.spawn_behind(async move {
+            // Who dropped it does not wait.
+            let _ = tell.send(store.abort(&place, has_all_parts).await);
+        });
+        told
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
+        if !self.is_over {
+            drop(self.abandon());
         }
-        let (store, place, has_all_parts) = (self.store.clone(), self.place.clone(), self.has_all_parts);
-        self.store.service.spawn_behind(async move { store.abort(&place, has_all_parts).await });
     }
 }
 

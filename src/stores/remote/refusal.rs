@@ -40,8 +40,11 @@ impl Heard<'_> {
 
 /// The error of an answer that is none, from its head and the beginning of its body.
 pub(super) fn error(heard: &Heard<'_>, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    of_said(heard, status, headers, xml::error_document(body))
+}
+
+fn of_said(heard: &Heard<'_>, status: StatusCode, headers: &HeaderMap, mut said: xml::Said) -> Error {
     let Heard { dialect, verb, .. } = *heard;
-    let mut said = xml::error_document(body);
     if let Some(code) = text(headers, "x-ms-error-code") {
         said.code = Some(code.to_string());
     }
@@ -72,15 +75,18 @@ pub(super) fn error(heard: &Heard<'_>, status: StatusCode, headers: &HeaderMap, 
     }
 }
 
-/// A 200 whose document says that it is none.
-pub(super) fn error_within_success(heard: &Heard<'_>, headers: &HeaderMap, body: &[u8]) -> Error {
-    let said = xml::error_document(body);
+/// A 200 whose document says that it is none, or none for all that was asked.
+pub(super) fn error_within_success(heard: &Heard<'_>, headers: &HeaderMap, said: xml::Said) -> Error {
     let status = match said.code.as_deref() {
         Some("InternalError") => StatusCode::INTERNAL_SERVER_ERROR,
         Some("SlowDown" | "ServiceUnavailable" | "ServerBusy") => StatusCode::SERVICE_UNAVAILABLE,
+        Some("AccessDenied") => StatusCode::FORBIDDEN,
+        Some("NoSuchKey" | "NoSuchBucket") => StatusCode::NOT_FOUND,
+        Some("PreconditionFailed") => StatusCode::PRECONDITION_FAILED,
+        Some("NotImplemented") => StatusCode::NOT_IMPLEMENTED,
         _ => StatusCode::BAD_REQUEST,
     };
-    let error = error(heard, status, headers, body);
+    let error = of_said(heard, status, headers, said);
     Error {
         message: error.message.replacen(
             &format!("answered {}", status.as_u16()),

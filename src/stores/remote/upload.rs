@@ -10,7 +10,7 @@ use crate::memory::Lent;
 use crate::outcome::{Details, Done};
 use crate::trace::Trace;
 use http::{HeaderMap, Method};
-use object_store::{Attribute, Attributes, UpdateVersion};
+use object_store::{Attribute, Attributes, TagSet, UpdateVersion};
 use std::sync::Arc;
 
 /// Bytes up to which a payload is hashed on the I/O thread.
@@ -21,8 +21,8 @@ const HELD_OF_BODY: u64 = 512 << 10;
 impl RemoteStore {
     /// Refuses what would not be kept as it was given.
     pub(crate) fn check_put(&self, size: u64, options: &PutOptions) -> Result<()> {
-        if let Some(content_type) = &options.content_type {
-            check_header(content_type, "content type")?;
+        for (name, value) in options.headers.each() {
+            check_header(value, &name.replace('-', " "))?;
         }
         self.dialect.check_metadata(&options.metadata)?;
         if let PutMode::Update(revision) = &options.mode {
@@ -30,7 +30,7 @@ impl RemoteStore {
         }
         if size > self.dialect.largest_put() && !self.is_put_in_parts(size, options) {
             let message = format!(
-                "a put with a condition (az: or with attributes) is one request, which has at most {} bytes here",
+                "a put with a condition is one request, which has at most {} bytes here",
                 self.dialect.largest_put()
             );
             return Err(Error::new(Kind::Unsupported, message));
@@ -74,17 +74,14 @@ impl RemoteStore {
     }
 
     fn is_put_in_parts(&self, size: u64, options: &PutOptions) -> bool {
-        // Azure's blocks have no attributes to come with.
-        let has_attributes = options.content_type.is_some() || !options.metadata.is_empty();
-        let needs_one_request =
-            options.mode != PutMode::Overwrite || (self.dialect == Dialect::Azure && has_attributes);
-        self.client.parts.is_some() && !needs_one_request && size > self.part_size_of_put(size)
+        self.client.parts.is_some() && options.mode == PutMode::Overwrite && size > self.part_size_of_put(size)
     }
 
     async fn put_once(&self, key: &str, whole: &Upload, options: &PutOptions, trace: &Arc<Trace>) -> Result<HeaderMap> {
         let put = object_store::PutOptions {
             mode: self.mode(&options.mode),
             attributes: attributes(options),
+            tags: tags(options),
             ..Default::default()
         };
         let path = self.path(key)?;
@@ -161,14 +158,35 @@ impl RemoteStore {
     pub(super) fn written(&self, headers: &HeaderMap, size: u64, options: &PutOptions) -> Details {
         let mut metadata = options.metadata.clone();
         metadata.sort();
-        let content_type = options.content_type.clone();
-        Details { metadata, content_type, ..self.dialect.details(headers, size) }
+        let headers_put = options.headers.clone();
+        Details { metadata, headers: headers_put, ..self.dialect.details(headers, size) }
     }
+}
+
+pub(super) fn has_attributes(options: &PutOptions) -> bool {
+    !options.headers.is_empty() || !options.metadata.is_empty() || !options.tags.is_empty()
 }
 
 pub(super) fn attributes(options: &PutOptions) -> Attributes {
     let metadata = options.metadata.iter();
     let metadata = metadata.map(|(name, value)| (Attribute::Metadata(name.clone().into()), value.clone()));
-    let content_type = options.content_type.iter().map(|value| (Attribute::ContentType, value.clone()));
-    content_type.chain(metadata).collect()
+    let headers = options.headers.each().map(|(name, value)| {
+        let attribute = match name {
+            "content-encoding" => Attribute::ContentEncoding,
+            "content-language" => Attribute::ContentLanguage,
+            "content-disposition" => Attribute::ContentDisposition,
+            "cache-control" => Attribute::CacheControl,
+            _ => Attribute::ContentType,
+        };
+        (attribute, value.clone())
+    });
+    headers.chain(metadata).collect()
+}
+
+pub(super) fn tags(options: &PutOptions) -> TagSet {
+    let mut tags = TagSet::default();
+    for (key, value) in &options.tags {
+        tags.push(key, value);
+    }
+    tags
 }

@@ -7,6 +7,15 @@ use crate::error::{Error, Kind, Result};
 use crate::stores::Found;
 use object_store::path::Path;
 
+/// What a server tells of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum There {
+    Nothing,
+    Folder,
+    /// Or whatever it has in place of one.
+    Object,
+}
+
 /// A walk over folders: one page for each.
 pub(super) struct Folders {
     prefix: Vec<u8>,
@@ -93,18 +102,19 @@ impl Folders {
 }
 
 impl RemoteStore {
-    /// Whether there is no object at a key: nothing at all, or a folder, which a server may delete with all that is in
-    /// it. A server that cannot tell has no folders.
-    pub(super) async fn is_no_object(&self, key: &str, path: &Path) -> Result<bool> {
+    /// What there is at a key, before a server is asked to change it: with a folder it would change all that is in it.
+    /// A server that cannot tell has no folders.
+    pub(super) async fn what_is_at(&self, key: &str, path: &Path) -> Result<There> {
         let answer = self.ask(Scope::reading(), self.client.objects.list_with_delimiter(Some(path))).await?;
         match answer.status.as_u16() {
-            _ if answer.leads_to_folder => Ok(true),
+            _ if answer.leads_to_folder => Ok(There::Folder),
             207 => {
                 let (base, key) = (self.client.base_path.clone(), self.full(key).into_bytes());
-                self.read_document(answer, move |body| xml::is_folder(body, &base, &key)).await
+                let is_folder = self.read_document(answer, move |body| xml::is_folder(body, &base, &key)).await?;
+                Ok(if is_folder { There::Folder } else { There::Object })
             }
-            404 => Ok(true),
-            400 | 403 | 405 | 501 => Ok(false),
+            404 => Ok(There::Nothing),
+            400 | 403 | 405 | 501 => Ok(There::Object),
             _ => Err(self.refusal(Verb::Delete, answer).await),
         }
     }

@@ -256,24 +256,24 @@ fn quoted(etag: String) -> String {
 }
 
 /// One element, at its end.
-struct Element {
-    name: String,
+pub(super) struct Element {
+    pub(super) name: String,
     /// What stands in it, entities resolved.
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     /// Azure writes names that XML cannot hold with percent escapes, and says so.
     is_encoded: bool,
 }
 
 /// Where in a document a reader stands.
 #[derive(Default)]
-struct Path {
-    root: String,
+pub(super) struct Path {
+    pub(super) root: String,
     open: Vec<Element>,
 }
 
 impl Path {
     /// The element that ends next; none at the end of the document. A document that breaks off is an error.
-    fn next_element(&mut self, reader: &mut Reader<&[u8]>) -> Result<Option<Element>> {
+    pub(super) fn next_element(&mut self, reader: &mut Reader<&[u8]>) -> Result<Option<Element>> {
         loop {
             match reader.read_event().map_err(|_| no_listing("it is not XML, or breaks off"))? {
                 Event::Start(start) => self.open(&start)?,
@@ -313,7 +313,7 @@ impl Path {
     }
 
     /// The name of the element around the one that has just ended.
-    fn parent(&self) -> &str {
+    pub(super) fn parent(&self) -> &str {
         self.open.last().map_or("", |element| &element.name)
     }
 

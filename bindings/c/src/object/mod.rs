@@ -1,57 +1,20 @@
-//! object.h: the verbs on one object, and what all submit calls have in common.
+//! object.h: the verbs on one object.
 
-mod change;
-mod get;
-mod put;
+pub(crate) mod change;
+pub(crate) mod get;
+pub(crate) mod put;
+pub(crate) mod sign;
 
 use crate::cast;
-use crate::cq::{blobferry_cq_t, blobferry_ticket_t};
 use crate::store::blobferry_store_t;
 use blobferry_core::error::{Asked, Error, Result};
-use blobferry_core::memory::Loan;
-use blobferry_core::request::{Request, Work};
 use blobferry_core::stores::Store;
 use std::ffi::c_char;
-use std::sync::Arc;
-use std::time::Duration;
 
 pub(crate) const BLOBFERRY_REQUEST_DETAILS: u32 = 1;
 
-/// What every submit call takes besides what its verb needs.
-pub(crate) struct Submission<'a> {
-    pub(crate) store: &'a Store,
-    pub(crate) cq: *const blobferry_cq_t,
-    pub(crate) asked: Asked,
-    pub(crate) timeout_ms: u64,
-    pub(crate) user_data: u64,
-    pub(crate) ticket_out: *mut blobferry_ticket_t,
-}
-
-impl Submission<'_> {
-    /// Submits the work, or says what was asked and why it is refused.
-    pub(crate) unsafe fn submit(self, loan: Option<Loan>, work: impl FnOnce() -> Result<Work>) -> Result<()> {
-        // SAFETY: the header's contract.
-        let queue = &unsafe { cast::borrow(self.cq, "cq") }?.queue;
-        if !Arc::ptr_eq(queue.service(), self.store.service()) {
-            return Err(Error::argument("`cq` is of another service than the store"));
-        }
-        let timeout = (self.timeout_ms > 0).then(|| Duration::from_millis(self.timeout_ms));
-        let asked = self.asked.clone();
-        let submit = || {
-            let request = Request { asked: self.asked, work: work()?, loan, timeout, user_data: self.user_data };
-            queue.submit(request)
-        };
-        let ticket = submit().map_err(|error| error.asked(asked))?;
-        // SAFETY: the header's contract.
-        if let Some(ticket_out) = unsafe { self.ticket_out.as_mut() } {
-            *ticket_out = ticket;
-        }
-        Ok(())
-    }
-}
-
 /// The store and the key of a request on one object.
-unsafe fn object<'a>(
+pub(crate) unsafe fn object<'a>(
     store: *const blobferry_store_t,
     key: *const c_char,
     verb: &'static str,
@@ -63,8 +26,45 @@ unsafe fn object<'a>(
     Ok((store, Asked { verb, key: key.into() }))
 }
 
+/// Bytes that the library writes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct blobferry_slice_t {
+    pub data: *mut u8,
+    pub size: usize,
+}
+
+/// Bytes that the library reads.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct blobferry_const_slice_t {
+    pub data: *const u8,
+    pub size: usize,
+}
+
+/// The most slices, and the most ranges, of one request.
+const MOST_SLICES: usize = 65536;
+
+/// Refuses too many slices, one that is not there, and more bytes than any memory holds.
+fn check_slices(name: &str, slices: impl ExactSizeIterator<Item = (*const u8, usize)>) -> Result<()> {
+    if slices.len() > MOST_SLICES {
+        return Err(Error::argument(format!("`{name}` has {} elements; at most {MOST_SLICES} go", slices.len())));
+    }
+    let mut whole = 0usize;
+    for (index, (data, size)) in slices.enumerate() {
+        if data.is_null() && size > 0 {
+            return Err(Error::argument(format!("`{name}[{index}].data` is NULL and its `size` is {size}")));
+        }
+        whole = whole.saturating_add(size);
+    }
+    if isize::try_from(whole).is_err() {
+        return Err(Error::argument(format!("`{name}` have {whole} bytes, more than memory can hold")));
+    }
+    Ok(())
+}
+
 /// Refuses a buffer that is not there, or larger than any.
-fn check_buffer(buffer: *const u8, buffer_size: usize) -> Result<()> {
+pub(crate) fn check_buffer(buffer: *const u8, buffer_size: usize) -> Result<()> {
     if buffer.is_null() && buffer_size > 0 {
         return Err(Error::argument(format!("`buffer` is NULL and `buffer_size` is {buffer_size}")));
     }

@@ -1,8 +1,9 @@
 //! Sizes, offsets and constants as Rust has them, asserted by a C compiler of the headers.
 
 use crate::c;
-use crate::parse::{Headers, root};
-use crate::{base, cq, list, object, service};
+use crate::object::{self, change, get, put, sign};
+use crate::parse::{Headers, sources};
+use crate::{base, batch, cq, folder, list, reader, report, service, writer};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -30,7 +31,11 @@ fn layouts() -> Vec<Layout> {
     layouts! {
         base::blobferry_pair_t { key, value }
         base::blobferry_live_counts_t { struct_size, handles, leases, requests, credits, threads }
-        cq::blobferry_completion_t { ticket, user_data, status, flags, result, error, details, reserved }
+        batch::blobferry_request_t {
+            verb, flags, handle, key, to, buffer, buffer_size, items, item_count, options, report, user_data, ticket,
+            status, reserved_status, error, reserved
+        }
+        cq::blobferry_completion_t { ticket, user_data, status, flags, result, error, details, buffer, reserved }
         cq::blobferry_cq_options_t {
             struct_size, capacity, wake, wake_fn, wake_argument, completion_fn, completion_argument, flags, reserved
         }
@@ -39,12 +44,42 @@ fn layouts() -> Vec<Layout> {
         }
         list::blobferry_list_options_t { struct_size, delimiter, start_after, page_size, flags }
         list::blobferry_next_options_t { struct_size, timeout_ms, flags, reserved }
-        object::blobferry_get_options_t { struct_size, timeout_ms, offset, length, part_size, max_in_flight, flags }
-        object::blobferry_put_options_t {
-            struct_size, timeout_ms, if_match, content_type, metadata, metadata_count, mode, flags
+        change::blobferry_delete_options_t { struct_size, timeout_ms, flags, reserved }
+        change::blobferry_copy_options_t { struct_size, timeout_ms, mode, flags }
+        get::blobferry_range_t { offset, length }
+        get::blobferry_get_options_t {
+            struct_size, timeout_ms, offset, length, part_size, max_in_flight, flags, if_match, if_none_match,
+            if_modified_since_ns, if_unmodified_since_ns, version, max_size
         }
-        object::blobferry_head_options_t { struct_size, timeout_ms, flags, reserved }
-        object::blobferry_delete_options_t { struct_size, timeout_ms, flags, reserved }
+        get::blobferry_head_options_t {
+            struct_size, timeout_ms, flags, reserved, if_match, if_none_match, if_modified_since_ns,
+            if_unmodified_since_ns, version
+        }
+        object::blobferry_slice_t { data, size }
+        object::blobferry_const_slice_t { data, size }
+        put::blobferry_put_options_t {
+            struct_size, timeout_ms, if_match, content_type, metadata, metadata_count, mode, flags, content_encoding,
+            content_language, content_disposition, cache_control, tags, tag_count
+        }
+        sign::blobferry_sign_options_t { struct_size, timeout_ms, method, expires_s, flags, reserved }
+        reader::blobferry_reader_options_t {
+            struct_size, offset, length, part_size, max_prefetch, max_in_flight, compression, if_match, version, flags,
+            reserved
+        }
+        reader::blobferry_read_options_t { struct_size, timeout_ms, flags, reserved }
+        writer::blobferry_writer_options_t {
+            struct_size, content_type, content_encoding, content_language, content_disposition, cache_control,
+            metadata, metadata_count, tags, tag_count, part_size, max_in_flight, mode, compression, compression_level,
+            flags, reserved
+        }
+        writer::blobferry_write_options_t { struct_size, timeout_ms, flags, reserved }
+        folder::blobferry_folder_options_t { struct_size, timeout_ms, part_size, max_in_flight, flags }
+        report::blobferry_report_options_t { struct_size, max_outcomes, flags, reserved }
+        report::blobferry_progress_t {
+            struct_size, objects_found, objects_done, objects_skipped, objects_failed, bytes_found, bytes_done,
+            outcomes_dropped, is_listing_done, reserved
+        }
+        report::blobferry_outcome_t { key, key_size, size, status, flags, error, revision, reserved }
         service::blobferry_service_options_t {
             struct_size, io_threads, pool_threads, max_credits, max_requests_in_flight, max_bytes_in_flight, flags,
             reserved
@@ -96,8 +131,7 @@ fn sizes_and_offsets_equal_those_of_the_library() {
 
 /// The constants that stand in the source of the library, by name: they are private, so they are read.
 fn constants() -> BTreeMap<String, String> {
-    let sources = fs::read_dir(root().join("bindings/c/src")).expect("bindings/c/src");
-    let texts = sources.map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("a source"));
+    let texts = sources().into_iter().map(|path| fs::read_to_string(path).expect("a source"));
     let lines: Vec<String> = texts.flat_map(|text| text.lines().map(str::to_string).collect::<Vec<_>>()).collect();
     lines
         .iter()
@@ -105,11 +139,11 @@ fn constants() -> BTreeMap<String, String> {
         .map(|(name, value)| {
             let name = name.split(':').next().expect("a name");
             let value = match value {
-                "u64::MAX" => "UINT64_MAX",
-                "i64::MIN" => "INT64_MIN",
-                number => number,
+                "u64::MAX" => "UINT64_MAX".to_string(),
+                "i64::MIN" => "INT64_MIN".to_string(),
+                number => number.replace('_', ""),
             };
-            (format!("BLOBFERRY_{name}"), value.to_string())
+            (format!("BLOBFERRY_{name}"), value)
         })
         .collect()
 }

@@ -14,24 +14,40 @@ mod truth;
 // The library's own source, compiled once more: a test cannot be linked to a cdylib, and wants to see its structs.
 #[path = "../../src/base.rs"]
 mod base;
+#[path = "../../src/batch.rs"]
+mod batch;
 #[path = "../../src/boundary.rs"]
 mod boundary;
+#[path = "../../src/buffer.rs"]
+mod buffer;
 #[path = "../../src/cast.rs"]
 mod cast;
+#[path = "../../src/compression.rs"]
+mod compression;
 #[path = "../../src/cq.rs"]
 mod cq;
 #[path = "../../src/details.rs"]
 mod details;
 #[path = "../../src/error.rs"]
 mod error;
+#[path = "../../src/folder.rs"]
+mod folder;
 #[path = "../../src/list.rs"]
 mod list;
-#[path = "../../src/object.rs"]
+#[path = "../../src/object/mod.rs"]
 mod object;
+#[path = "../../src/reader.rs"]
+mod reader;
+#[path = "../../src/report.rs"]
+mod report;
 #[path = "../../src/service.rs"]
 mod service;
 #[path = "../../src/store.rs"]
 mod store;
+#[path = "../../src/submit.rs"]
+mod submit;
+#[path = "../../src/writer.rs"]
+mod writer;
 
 use parse::{Headers, read};
 

@@ -9,6 +9,19 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two folders up").to_path_buf()
 }
 
+/// The files of the library's source, those in folders among them.
+pub fn sources() -> Vec<PathBuf> {
+    let mut folders = vec![root().join("bindings/c/src")];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("bindings/c/src") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { folders.push(path) } else { sources.push(path) }
+        }
+    }
+    sources
+}
+
 pub fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(root().join(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
 }

@@ -159,8 +159,9 @@ fn bits_of_the_table(headers: &Headers) -> BTreeMap<String, i64> {
         .map(|(column, store)| {
             let can = rows[1..].iter().filter(|row| match row[column].as_str() {
                 "yes" => true,
-                "no" => false,
-                other => panic!("{other} is neither yes nor no"),
+                // The stores are opened here without keys.
+                "no" | "keys" => false,
+                other => panic!("{other} is neither yes, keys nor no"),
             });
             (store.clone(), can.map(|row| number(headers, &row[0])).sum())
         })

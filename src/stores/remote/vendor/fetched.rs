@@ -8,7 +8,7 @@ use futures_util::future::FutureExt;
 use object_store::aws::AwsCredential;
 use object_store::azure::AzureCredential;
 use object_store::client::CredentialProvider;
-use object_store::gcp::GcpCredential;
+use object_store::gcp::{GcpCredential, GcpSigningCredential};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -102,6 +102,12 @@ impl Sendable for AzureCredential {
 impl Sendable for GcpCredential {
     fn is_sendable(&self) -> bool {
         is_text(&self.bearer)
+    }
+}
+
+impl Sendable for GcpSigningCredential {
+    fn is_sendable(&self) -> bool {
+        is_text(&self.email)
     }
 }
 

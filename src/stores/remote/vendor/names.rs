@@ -46,7 +46,7 @@ impl Vendor for Dialect {
             "credential_type" if value == "azure_cli" => NO_PROGRAM,
             "fabric_token_service_url" | "fabric_workload_host" => NO_FABRIC,
             "fabric_session_token" | "fabric_cluster_identifier" => NO_FABRIC,
-            "disable_bulk_delete" | "disable_tagging" | "copy_if_not_exists" => "what it is about is not in this build",
+            "disable_tagging" => "put without tags, which does the same",
             "http1_only" if value == "true" => return None,
             "http1_only" | "http2_only" | "http2_keep_alive_interval" | "http2_keep_alive_timeout" => HTTP1,
             "http2_keep_alive_while_idle" | "http2_max_frame_size" => HTTP1,
@@ -72,7 +72,7 @@ const HTTP1: &str = "this build speaks HTTP/1.1";
 const NO_PROGRAM: &str = "no other program is run; get a token with it, and give it as bearer_token";
 const NO_FABRIC: &str = "Fabric's own server of tokens is not in this build; give a bearer_token";
 
-const S3_NAMES: [&str; 24] = [
+const S3_NAMES: [&str; 26] = [
     "access_key_id",
     "secret_access_key",
     "token",
@@ -83,6 +83,8 @@ const S3_NAMES: [&str; 24] = [
     "checksum_algorithm",
     "skip_signature",
     "conditional_put",
+    "copy_if_not_exists",
+    "disable_bulk_delete",
     "request_payer",
     "server_side_encryption",
     "sse_kms_key_id",

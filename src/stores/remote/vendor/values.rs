@@ -21,6 +21,8 @@ enum Form {
     /// The name of a file.
     File,
     Base64,
+    /// How S3 copies only where nothing is.
+    Copies,
     /// A text of any form.
     Document,
     /// What a header carries.
@@ -34,7 +36,8 @@ fn form(name: &str) -> Form {
         "imdsv1_fallback" | "virtual_hosted_style_request" | "unsigned_payload" | "sse_bucket_key_enabled" => {
             Form::Truth
         }
-        "skip_signature" | "use_emulator" | "use_fabric_endpoint" => Form::Truth,
+        "skip_signature" | "use_emulator" | "use_fabric_endpoint" | "disable_bulk_delete" => Form::Truth,
+        "copy_if_not_exists" => Form::Copies,
         "request_payer" => Form::Choice(&["true", "false", "requester"]),
         "conditional_put" => Form::Choice(&["etag", "disabled"]),
         "server_side_encryption" => Form::Choice(&["AES256", "aws:kms", "aws:kms:dsse", "sse-c"]),
@@ -78,6 +81,10 @@ pub(super) fn value_of(label: &str, name: &str, value: &str) -> Result<String> {
         Form::File if value.trim_start().starts_with('{') => takes("the name of a file, and not its text"),
         Form::File if value.is_empty() || value.contains('\0') => takes("the name of a file"),
         Form::Base64 if !is_base64(value) => takes("base64"),
+        Form::Copies => copies(value).ok_or_else(|| {
+            let forms = "`multipart`, `header: NAME: VALUE` or `header-with-status: NAME: VALUE: STATUS`";
+            Error::argument(format!("{label} takes {forms}"))
+        }),
         Form::Text if !is_plain => takes("printable ASCII, not empty, without blanks at its ends"),
         _ if name == "checksum_algorithm" => Ok(value.to_ascii_lowercase()),
         _ => Ok(value.to_string()),
@@ -104,6 +111,24 @@ pub(in crate::stores::remote) fn written_url(value: &str) -> Option<Url> {
     let url = Url::parse(value).ok().filter(|_| is_clean && has_host)?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty());
     (is_web && url.as_str().parse::<http::Uri>().is_ok()).then_some(url)
+}
+
+/// The value of copy_if_not_exists without blanks, if it is one.
+fn copies(value: &str) -> Option<String> {
+    let parts: Vec<&str> = value.split(':').map(str::trim).collect();
+    let is_header = |name: &str, value: &str| {
+        name.parse::<http::HeaderName>().is_ok() && !value.is_empty() && check_header(value, "value").is_ok()
+    };
+    let is_good = match parts[..] {
+        ["multipart"] => true,
+        ["header", name, value] => is_header(name, value),
+        ["header-with-status", name, value, status] => {
+            let is_refusal = status.parse().is_ok_and(|status: u16| (400..500).contains(&status));
+            is_header(name, value) && is_refusal
+        }
+        _ => false,
+    };
+    is_good.then(|| parts.join(":"))
 }
 
 fn is_word(value: &str) -> bool {

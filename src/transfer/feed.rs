@@ -1,0 +1,220 @@
+//! The bytes of one object, in order, fetched ahead of whoever takes them: parts of it in parallel, or one stream where
+//! its server gives nothing else. What is fetched and not taken is bounded.
+//!
+//! A feed is a task that hands on parts, each a task of its own. Dropped, all of them end.
+
+use super::coding::Compression;
+use super::fetch::fetch;
+use crate::error::Result;
+use crate::outcome::Details;
+use crate::service::Shared;
+use crate::stores::remote::Pin;
+use crate::stores::{Blob, Reach, Wanted};
+use crate::trace::Trace;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What is read, and how far ahead.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) service: Arc<Shared>,
+    pub(super) reach: Reach,
+    pub(super) key: Arc<str>,
+    /// First byte of the object.
+    pub(super) offset: u64,
+    /// Bytes, if there are so many.
+    pub(super) length: u64,
+    pub(super) part_size: u64,
+    pub(super) max_prefetch: u64,
+    pub(super) max_in_flight: u32,
+    pub(super) compression: Compression,
+    pub(super) wanted: Wanted,
+}
+
+/// Bytes that follow each other.
+pub(super) struct Piece {
+    /// Where they begin.
+    pub(super) at: u64,
+    pub(super) bytes: Bytes,
+    /// Lets as many be fetched once it is dropped.
+    pub(super) _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Piece {
+    pub(super) fn end(&self) -> u64 {
+        self.at + self.bytes.len() as u64
+    }
+}
+
+/// What the first answer has told of an object: for whoever reads on from another place.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub(super) state: State,
+    /// Bytes to be read, where that is known.
+    pub(super) size: Option<u64>,
+    /// How they are compressed: never [`Compression::Auto`].
+    pub(super) compression: Compression,
+    /// What is known of the object; nothing where there was nothing to be read.
+    pub(super) details: Details,
+}
+
+/// A state of an object.
+#[derive(Clone)]
+pub(super) enum State {
+    /// An open file, or what is in memory.
+    Near(Arc<dyn Blob>),
+    /// In parts.
+    Far(Pin),
+    /// In one stream.
+    Stream(Pin),
+    /// Nothing was there to be read.
+    Nothing,
+}
+
+/// What comes out of a feed.
+pub(super) enum Item {
+    /// Comes first, where the feed had to find it.
+    Found(Box<Found>),
+    Piece(Piece),
+}
+
+/// A part under way, or what of a stream is there.
+pub(super) enum Part {
+    Found(Box<Found>),
+    There(Piece),
+    Coming { end: u64, trace: Arc<Trace>, piece: BoxFuture<'static, Result<Piece>> },
+}
+
+/// See the module.
+pub(super) struct Feed {
+    parts: UnboundedReceiver<Part>,
+    /// The part that comes next, if it was looked at.
+    next: Option<Part>,
+    /// What ends there is not wanted.
+    passed: Arc<AtomicU64>,
+    /// Ends after the last part, with what went wrong if anything did. None: it has.
+    task: Option<BoxFuture<'static, Result<()>>>,
+    trace: Arc<Trace>,
+}
+
+/// The end of a feed where things are put in.
+pub(super) struct Mouth {
+    parts: UnboundedSender<Part>,
+    passed: Arc<AtomicU64>,
+}
+
+impl Mouth {
+    pub(super) fn send(&self, part: Part) {
+        // Where nobody takes it any more, the task is about to be dropped.
+        let _ = self.parts.send(part);
+    }
+
+    /// Whether nobody wants what ends there.
+    pub(super) fn is_passed(&self, end: u64) -> bool {
+        end <= self.passed.load(Relaxed)
+    }
+
+    pub(super) fn found(&self, found: Found) {
+        self.send(Part::Found(Box::new(found)));
+    }
+
+    pub(super) fn piece(&self, piece: Piece) {
+        self.send(Part::There(piece));
+    }
+}
+
+impl Feed {
+    /// A feed of the bytes from `at` on, of the state found before, if one was.
+    pub(super) fn of_object(plan: &Plan, at: u64, found: Option<Found>) -> Feed {
+        let trace = Trace::new();
+        let plan = plan.clone();
+        Feed::of(&plan.service.clone(), &trace.clone(), move |mouth| fetch(plan, mouth, trace, at, found))
+    }
+
+    /// A feed of what a task puts in.
+    pub(super) fn of<F>(service: &Arc<Shared>, trace: &Arc<Trace>, task: impl FnOnce(Mouth) -> F) -> Feed
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (put, parts) = unbounded_channel();
+        let passed: Arc<AtomicU64> = Arc::default();
+        let task: BoxFuture<'static, Result<()>> =
+            Box::pin(service.spawn_part(task(Mouth { parts: put, passed: passed.clone() })));
+        Feed { parts, next: None, passed, task: Some(task), trace: trace.clone() }
+    }
+
+    /// What comes next; none at the end. Dropped while it waits, it has taken nothing. Tells `told` how the attempt
+    /// before failed that it waits for.
+    pub(super) async fn next(&mut self, told: &Trace) -> Result<Option<Item>> {
+        poll_fn(|context| {
+            if self.next.is_none() {
+                match self.parts.poll_recv(context) {
+                    Poll::Ready(Some(part)) => self.next = Some(part),
+                    Poll::Ready(None) => return self.poll_end(context).map_ok(|()| None),
+                    Poll::Pending => {
+                        tell(&self.trace, told);
+                        return Poll::Pending;
+                    }
+                }
+            }
+            if let Some(Part::Coming { trace, piece, .. }) = &mut self.next {
+                let come = piece.as_mut().poll(context);
+                if come.is_pending() {
+                    tell(trace, told);
+                    return Poll::Pending;
+                }
+                self.next = None;
+                return come.map_ok(|piece| Some(Item::Piece(piece)));
+            }
+            Poll::Ready(Ok(match self.next.take() {
+                Some(Part::Found(found)) => Some(Item::Found(found)),
+                Some(Part::There(piece)) => Some(Item::Piece(piece)),
+                Some(Part::Coming { .. }) | None => None,
+            }))
+        })
+        .await
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(task) = &mut self.task else { return Poll::Ready(Ok(())) };
+        let ended = task.as_mut().poll(context);
+        if ended.is_ready() {
+            self.task = None;
+        }
+        ended
+    }
+
+    /// Lets go of parts that end at or before `position` and have not come yet.
+    pub(super) fn skip_to(&mut self, position: u64) {
+        self.passed.store(position, Relaxed);
+        loop {
+            if self.next.is_none() {
+                self.next = self.parts.try_recv().ok();
+            }
+            match &self.next {
+                Some(Part::Coming { end, .. }) if *end <= position => self.next = None,
+                _ => return,
+            }
+        }
+    }
+}
+
+fn tell(trace: &Trace, told: &Trace) {
+    match trace.last() {
+        Some(error) => told.failed(error),
+        None => told.forget(),
+    }
+}
+
+/// Room for some bytes, of which all may be taken by a part that needs more.
+pub(super) async fn hold(room: &Arc<Semaphore>, bytes: u64, most: u64) -> Option<OwnedSemaphorePermit> {
+    let units = bytes.min(most).min(Semaphore::MAX_PERMITS as u64).min(u32::MAX.into());
+    // The semaphore is never closed.
+    room.clone().acquire_many_owned(units as u32).await.ok()
+}
