@@ -128,7 +128,8 @@ static void use_other_queue(arguments_t *a, const void *cq) { a->at[CQ] = *(blob
 
 static void a_queue_of_another_service_is_refused(void) {
   static const char *const names[] = {"blobferry_object_get", "blobferry_object_put", "blobferry_object_head",
-                                      "blobferry_object_delete", "blobferry_list_next"};
+                                      "blobferry_object_delete", "blobferry_object_copy", "blobferry_object_rename",
+                                      "blobferry_object_delete_many", "blobferry_list_next"};
   blobferry_service_t *service = new_service();
   blobferry_cq_t      *cq = new_cq(service, 4, BLOBFERRY_WAKE_NONE);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

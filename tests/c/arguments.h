@@ -13,15 +13,32 @@
 static inline void default_options(arguments_t *a, const function_t *function) {
   any_options_t *options = &a->options;
   memset(options, 0, sizeof *options);
-  if (function->call == call_service_new) blobferry_service_options_init(&options->service);
-  if (function->call == call_cq_new) blobferry_cq_options_init(&options->cq);
-  if (function->call == call_object_get) blobferry_get_options_init(&options->get);
-  if (function->call == call_object_put) blobferry_put_options_init(&options->put);
-  if (function->call == call_object_head) blobferry_head_options_init(&options->head);
-  if (function->call == call_object_delete) blobferry_delete_options_init(&options->delete);
-  if (function->call == call_list_new) blobferry_list_options_init(&options->list);
-  if (function->call == call_list_next) blobferry_next_options_init(&options->next);
+  if (function->call == call_service_new) blobferry_service_options_init(&options->service, sizeof options->service);
+  if (function->call == call_cq_new) blobferry_cq_options_init(&options->cq, sizeof options->cq);
+  if (function->call == call_object_get || function->call == call_object_get_buffer ||
+      function->call == call_object_get_ranges)
+    blobferry_get_options_init(&options->get, sizeof options->get);
+  if (function->call == call_object_put || function->call == call_object_put_slices)
+    blobferry_put_options_init(&options->put, sizeof options->put);
+  if (function->call == call_object_head || function->call == call_object_exists)
+    blobferry_head_options_init(&options->head, sizeof options->head);
+  if (function->call == call_object_delete || function->call == call_object_delete_many)
+    blobferry_delete_options_init(&options->delete, sizeof options->delete);
+  if (function->call == call_object_copy || function->call == call_object_rename)
+    blobferry_copy_options_init(&options->copy, sizeof options->copy);
+  if (function->call == call_object_sign) blobferry_sign_options_init(&options->sign, sizeof options->sign);
+  if (function->call == call_reader_new) blobferry_reader_options_init(&options->reader, sizeof options->reader);
+  if (function->call == call_reader_read) blobferry_read_options_init(&options->read, sizeof options->read);
+  if (function->call == call_writer_new) blobferry_writer_options_init(&options->writer, sizeof options->writer);
+  if (function->call == call_writer_write || function->call == call_writer_flush ||
+      function->call == call_writer_finish || function->call == call_writer_abort)
+    blobferry_write_options_init(&options->write, sizeof options->write);
+  if (function->call == call_list_new) blobferry_list_options_init(&options->list, sizeof options->list);
+  if (function->call == call_list_next) blobferry_next_options_init(&options->next, sizeof options->next);
   if (function->call == call_cq_new) options->cq.capacity = 4;
+  if (function->call == call_report_new) blobferry_report_options_init(&options->report, sizeof options->report);
+  if (function->call == call_folder_upload || function->call == call_folder_download)
+    blobferry_folder_options_init(&options->folder, sizeof options->folder);
 }
 
 /* Arguments with which the call succeeds. */
@@ -56,17 +73,38 @@ static inline void begin(arguments_t *a, const function_t *function) {
   a->at[TICKET_OUT] = a->outputs + 264;
   a->at[OUT] = a->outputs + 272;
   a->at[ERROR_OUT] = &a->error;
+  if (function->call == call_folder_upload || function->call == call_folder_download) make_folder(a->folder);
+  a->at[PATH] = a->folder;
+  a->slice = (blobferry_slice_t){a->buffer.data, 100};
+  a->at[SLICES] = &a->slice;
+  a->range = (blobferry_range_t){0, 1};
+  a->at[RANGES] = &a->range;
+  must(blobferry_object_get_buffer(a->fixture.store, a->fixture.cq, "object", NULL, 0, NULL, NULL), NULL,
+       "blobferry_object_get_buffer");
+  a->at[LIBRARY_BUFFER] = wait_one(a->fixture.cq).buffer;
+  must(blobferry_reader_new(a->fixture.store, "object", NULL, (blobferry_reader_t **)&a->at[READER], NULL), NULL,
+       "blobferry_reader_new");
+  must(blobferry_writer_new(a->fixture.store, "written", NULL, (blobferry_writer_t **)&a->at[WRITER], NULL), NULL,
+       "blobferry_writer_new");
+  a->keys[0] = "object";
+  a->at[KEYS] = a->keys;
+  must(blobferry_report_new(NULL, (blobferry_report_t **)&a->at[REPORT], NULL), NULL, "blobferry_report_new");
   a->error = (blobferry_error_t *)a; /* not NULL: success must write that */
 }
 
 /* What begin made; what a test put elsewhere in `at` is its own. */
 typedef struct made {
-  void *list, *error, *details;
+  void *list, *error, *details, *report, *buffer, *reader, *writer;
 } made_t;
 
 static inline void end(arguments_t *a, const made_t *made) {
   blobferry_list_free(made->list);
   blobferry_error_free(made->error);
+  blobferry_report_free(made->report);
+  blobferry_buffer_free(made->buffer);
+  blobferry_reader_free(made->reader);
+  blobferry_writer_free(made->writer);
+  if (a->folder[0] != '\0') remove_tree(a->folder);
   if (made->details != NULL) blobferry_details_free(made->details);
   expect_nothing(a->fixture.cq, 0);
   fixture_free(&a->fixture);
@@ -77,7 +115,7 @@ static inline void end(arguments_t *a, const made_t *made) {
 static inline void check_call(arguments_t *a, const function_t *function, blobferry_status_t wanted, const char *what) {
   uint8_t before[sizeof a->outputs];
   bool    sized = function->call == call_live_counts || function->call == call_service_settings ||
-               function->call == call_service_usage;
+               function->call == call_service_usage || function->call == call_report_progress;
   memcpy(before, a->outputs, sizeof before);
   blobferry_status_t status = function->call(a);
   bool               written = a->at[ERROR_OUT] != NULL && a->error != (blobferry_error_t *)a;
@@ -100,7 +138,8 @@ static inline void try_with(const function_t *function, change_fn change, const 
                             blobferry_status_t wanted, const char *what) {
   arguments_t a;
   begin(&a, function);
-  made_t made = {a.at[LIST], a.at[ERROR], a.at[DETAILS]};
+  made_t made = {a.at[LIST],   a.at[ERROR],          a.at[DETAILS], a.at[REPORT],
+                 a.at[LIBRARY_BUFFER], a.at[READER], a.at[WRITER]};
   if (change != NULL) change(&a, how);
   bool asks_error = a.at[ERROR_OUT] != NULL && function->positions[0].name != NULL;
   check_call(&a, function, wanted, what);

@@ -1,6 +1,7 @@
 /*
  * Runs the behaviour list of tests/behaviour on every store of its stores.list,
- * through the C ABI. BLOBFERRY_BEHAVIOUR names the folder of the list; without it,
+ * through the C ABI: once by the calls of the verbs, and once with each request as
+ * a batch of one. BLOBFERRY_BEHAVIOUR names the folder of the list; without it,
  * it is tests/behaviour below the working folder. An argument runs only the cases
  * whose name, or whose store's name, contains it. tests/servers/with sets the
  * variables that the stores over a network need.
@@ -9,33 +10,82 @@
  * taken, a put's too, and stays so until the case has ended: only then its bytes
  * are looked at.
  */
+#include "behaviour/changes.h"
+#include "behaviour/folders.h"
+#include "behaviour/links.h"
 #include "behaviour/open.h"
+#include "behaviour/slices.h"
+#include "behaviour/streams.h"
 #include "behaviour/verbs.h"
 #include "behaviour/walk.h"
 
 static behaviour_list_t list;
 
-static bool is_entry(const line_t *line) {
-  return begins_with(line->text, "entry ") || begins_with(line->text, "prefix ");
+static const verb_t verbs[] = {
+    {"put", true, " size= " PUT_ARGUMENTS, "", put},
+    {"put_slices", true, " slice= " PUT_ARGUMENTS, "", put_slices},
+    {"get", true, " buffer= " GET_ARGUMENTS, "", get},
+    {"get_ranges", true, " range= buffer= no-buffers " GET_ARGUMENTS, "", get_ranges},
+    {"get_buffer", true, GET_ARGUMENTS, "", get_buffer},
+    {"head", true, " plain " CONDITION_ARGUMENTS, "", head},
+    {"exists", true, " plain " CONDITION_ARGUMENTS, "", exists},
+    {"delete", true, "", "", delete},
+    {"delete_many", false, " key= many= report ", "", delete_many},
+    {"copy", true, " to= mode= details ", "", copy},
+    {"rename", true, " to= mode= details ", "", rename_step},
+    {"sign", true, " method= expires= use= size= seed= ", "", sign},
+    {"list", false, " prefix= delimiter= start_after= page= ", " entry prefix ", walk_list},
+    {"reader", true, " offset= length= part= prefetch= in_flight= compression= if_match= version= ", "", reader},
+    {"read", false, " size= null ", "", read_step},
+    {"seek", false, " position= ", "", seek},
+    {"reader_size", false, "", "", reader_size},
+    {"writer", true, LABEL_ARGUMENTS " mode= part= in_flight= compression= level= ", "", writer},
+    {"write", false, " size= seed= null ", "", write_step},
+    {"flush", false, "", "", flush},
+    {"finish", false, " details ", "", finish},
+    {"abort", false, "", "", abort_step},
+    {"close", false, "", "", close_step},
+    {"upload", true, " prefix= part= in_flight= skip-same stop-on-error report ", " outcome ", upload},
+    {"download", true, " prefix= part= in_flight= skip-same stop-on-error report ", " outcome ", download},
+    {"file", true, " size= seed= folder link= gone ", "", file},
+    {"see", true, "", "", see},
+};
+
+/* The verb whose name is the first word of the line, or NULL. */
+static const verb_t *verb_of(const line_t *line) {
+  size_t size = strcspn(line->text, " ");
+  for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+    if (strlen(verbs[i].name) == size && strncmp(line->text, verbs[i].name, size) == 0) return &verbs[i];
+  return NULL;
 }
 
-static void perform(run_t *run, const line_t *line, const line_t *entries, size_t entry_count) {
-  step_t      step = step_of(run, line);
-  const char *op = step.words.at[0];
-  char       *before = run->lacking ? snapshot(run, line) : NULL;
-  if (strcmp(op, "put") == 0) put(run, &step);
-  else if (strcmp(op, "get") == 0) get(run, &step);
-  else if (strcmp(op, "head") == 0) head(run, &step);
-  else if (strcmp(op, "delete") == 0) delete(run, &step);
-  else if (strcmp(op, "list") == 0) walk_list(run, &step, entries, entry_count);
-  else unreadable(line, "no such step");
+/* True where the line says what must come of the verb above it. */
+static bool belongs_to(const line_t *line, const verb_t *verb) {
+  char word[32];
+  snprintf(word, sizeof word, " %.*s ", (int)strcspn(line->text, " "), line->text);
+  return strstr(verb->below, word) != NULL;
+}
+
+/* Takes the step at `steps`, and returns how many lines it has. */
+static size_t perform(run_t *run, const line_t *steps, size_t count) {
+  const verb_t *verb = verb_of(steps);
+  if (verb == NULL) {
+    unreadable(steps, "no such step");
+    return count;
+  }
+  step_t step = step_of(run, steps, verb);
+  char  *before = run->lacking ? snapshot(run, steps) : NULL;
+  step.below = steps + 1;
+  while (1 + step.below_count < count && belongs_to(&step.below[step.below_count], verb)) step.below_count++;
+  verb->perform(run, &step);
   if (before != NULL) {
-    char *after = snapshot(run, line);
-    if (strcmp(before, after) != 0) fail_at(run, line, "a refused step changed:%sto:%s", before, after);
+    char *after = snapshot(run, steps);
+    if (strcmp(before, after) != 0) fail_at(run, steps, "a refused step changed:%sto:%s", before, after);
     free(after);
     free(before);
   }
   step_free(&step);
+  return 1 + step.below_count;
 }
 
 /* True where the store can do what `needs WORD` names. */
@@ -51,6 +101,11 @@ static bool can(const run_t *run, const line_t *line) {
       {"needs METADATA", BLOBFERRY_CAN_METADATA},
       {"needs LIST_ANY_DELIMITER", BLOBFERRY_CAN_LIST_ANY_DELIMITER},
       {"needs LIST_START_AFTER", BLOBFERRY_CAN_LIST_START_AFTER},
+      {"needs VERSION", BLOBFERRY_CAN_VERSION},
+      {"needs TAGS", BLOBFERRY_CAN_TAGS},
+      {"needs COPY_CREATE", BLOBFERRY_CAN_COPY_CREATE},
+      {"needs RENAME_CREATE", BLOBFERRY_CAN_RENAME_CREATE},
+      {"needs SIGN", BLOBFERRY_CAN_SIGN},
   };
   for (size_t i = 0; i < sizeof capabilities / sizeof capabilities[0]; i++)
     if (strcmp(line->text, capabilities[i].name) == 0)
@@ -59,45 +114,32 @@ static bool can(const run_t *run, const line_t *line) {
   return false;
 }
 
-/* Now that the case has ended, looks at what was locked all the while. */
+/* Frees what the case has opened, and looks at what was locked all the while. */
 static void end_case(run_t *run, const line_t *head_line) {
   blobferry_completion_t completion;
   size_t                 count = 99;
-  for (int i = 0; i < run->spent_count; i++) {
-    spent_t *spent = &run->spent[i];
-    int      failures = atomic_load(&failures_in_test);
-    guarded_unlock(&spent->memory);
-    if (atomic_load(&failures_in_test) != failures) fail_at(run, &spent->line, "the canary was at this buffer");
-    if (spent->looked_at && !pattern_is(spent->memory.data, spent->filled, spent->seed, spent->offset))
-      fail_at(run, &spent->line, "the bytes in the buffer are wrong");
-    for (size_t at = spent->filled; spent->looked_at && at < spent->memory.size; at++)
-      if (spent->memory.data[at] != CANARY) {
-        fail_at(run, &spent->line, "byte %zu, beyond the result, was written", at);
-        break;
-      }
-    guarded_free(&spent->memory);
-  }
+  streams_free(run);
+  case_folder_free(run);
+  look_at_buffers(run);
   for (int i = 0; i < run->kept_count; i++) {
     free(run->kept[i].name);
     free(run->kept[i].revision);
+    free(run->kept[i].version);
   }
-  run->spent_count = run->kept_count = 0;
+  run->kept_count = 0;
   CHECK_STATUS(blobferry_cq_drain(run->cq, &completion, 1, &count, NULL), BLOBFERRY_OK);
   if (count != 0) fail_at(run, head_line, "a completion too many");
 }
 
 static void run_steps(run_t *run, const lines_t *steps) {
   run->lacking = false;
-  for (size_t i = 0; i < steps->count; i++) {
-    size_t entries = 0;
+  for (size_t i = 0; i < steps->count;) {
     if (begins_with(steps->at[i].text, "needs ")) {
-      run->lacking = !can(run, &steps->at[i]);
+      run->lacking = !can(run, &steps->at[i++]);
       continue;
     }
-    while (i + 1 + entries < steps->count && is_entry(&steps->at[i + 1 + entries])) entries++;
-    perform(run, &steps->at[i], &steps->at[i + 1], entries);
+    i += perform(run, &steps->at[i], steps->count - i);
     if (run->lacking) return;
-    i += entries;
   }
 }
 
@@ -113,8 +155,8 @@ static bool run_case(run_t *run, const behaviour_t *behaviour, const char *name,
   end_case(run, &head_line);
   bool ok = atomic_load(&failures_in_test) == 0;
   if (!ok)
-    printf("FAILED %s: %s (%s:%d)\n", run->listed->name, head_line.text + strlen("case "), head_line.file,
-           head_line.number);
+    printf("FAILED %s%s: %s (%s:%d)\n", run->listed->name, run->in_batches ? " in batches" : "",
+           head_line.text + strlen("case "), head_line.file, head_line.number);
   for (size_t i = 0; i < steps.count; i++) free(steps.at[i].text);
   free(steps.at);
   free(head_line.text);
@@ -128,7 +170,8 @@ static bool is_trait(const char *trait) {
 }
 
 static bool applies(const run_t *run, const behaviour_t *behaviour) {
-  bool all = true;
+  const char *only = run->listed->only;
+  bool        all = true, chosen = only == NULL;
   for (size_t i = 0; i < behaviour->conditions.count; i++) {
     const line_t *line = &behaviour->conditions.at[i];
     const char   *trait = line->text + strlen("if ");
@@ -136,8 +179,9 @@ static bool applies(const run_t *run, const behaviour_t *behaviour) {
     if (!wanted) trait += strlen("not ");
     if (!is_trait(trait)) unreadable(line, "no store has this trait");
     all = all && has_trait(run->listed, trait) == wanted;
+    chosen = chosen || (wanted && strcmp(trait, only) == 0);
   }
-  return all;
+  return all && chosen;
 }
 
 typedef struct tally {
@@ -158,7 +202,7 @@ static void run_loop(run_t *run, const behaviour_t *behaviour, tally_t *tally) {
   words_free(&words);
 }
 
-static tally_t run_store(const listed_store_t *listed, const char *filter) {
+static tally_t run_store(const listed_store_t *listed, const char *filter, bool in_batches) {
   static run_t         run;
   tally_t              tally = {0, 0};
   blobferry_service_t *service = new_service();
@@ -166,6 +210,7 @@ static tally_t run_store(const listed_store_t *listed, const char *filter) {
   opening_t            opening = fill_in(listed);
   memset(&run, 0, sizeof run);
   run.listed = listed;
+  run.in_batches = in_batches;
   run.root = opening.root;
   run.begun_ns = time_ns();
   run.cq = new_cq(service, 4, BLOBFERRY_WAKE_NONE);
@@ -181,8 +226,8 @@ static tally_t run_store(const listed_store_t *listed, const char *filter) {
   check_nothing_lives();
   opening_free(&opening);
   if (atomic_load(&failures_in_test) != 0) tally.failed++;
-  printf("%s %s: %d cases (%" PRIu64 " ms)\n", tally.failed ? "FAILED" : "ok    ", listed->name,
-         tally.passed + tally.failed, now_ms() - begun);
+  printf("%s %s%s: %d cases (%" PRIu64 " ms)\n", tally.failed ? "FAILED" : "ok    ", listed->name,
+         in_batches ? " in batches" : "", tally.passed + tally.failed, now_ms() - begun);
   fflush(stdout);
   return tally;
 }
@@ -197,9 +242,11 @@ int main(int argc, char **argv) {
   }
   for (size_t i = 0; i < list.store_count; i++) {
     if (is_not_run(&list.stores[i])) continue;
-    tally_t tally = run_store(&list.stores[i], argc > 1 ? argv[1] : "");
-    all.passed += tally.passed;
-    all.failed += tally.failed;
+    for (int in_batches = 0; in_batches < 2; in_batches++) {
+      tally_t tally = run_store(&list.stores[i], argc > 1 ? argv[1] : "", in_batches);
+      all.passed += tally.passed;
+      all.failed += tally.failed;
+    }
   }
   printf("%d passed, %d failed\n", all.passed, all.failed);
   return all.failed == 0 && all.passed > 0 ? 0 : 1;

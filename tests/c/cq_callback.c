@@ -81,7 +81,7 @@ static void a_wake_must_be_complete(void) {
   blobferry_service_t   *service = new_service();
   blobferry_cq_t        *cq = NULL;
   blobferry_cq_options_t wrong[5];
-  for (int i = 0; i < 5; i++) blobferry_cq_options_init(&wrong[i]);
+  for (int i = 0; i < 5; i++) blobferry_cq_options_init(&wrong[i], sizeof wrong[i]);
   wrong[0].wake = BLOBFERRY_WAKE_FN;
   wrong[1].wake = BLOBFERRY_WAKE_CALLBACK;
   wrong[2].wake = BLOBFERRY_WAKE_FD;

@@ -430,7 +430,7 @@ static void default_capacity_is_1024(void) {
   blobferry_service_t   *service = new_service();
   blobferry_cq_options_t from_macro = BLOBFERRY_CQ_OPTIONS_INIT, from_function;
   memset(&from_function, 0xEE, sizeof from_function);
-  blobferry_cq_options_init(&from_function);
+  blobferry_cq_options_init(&from_function, sizeof from_function);
   CHECK(from_function.struct_size == from_macro.struct_size && from_function.capacity == from_macro.capacity &&
         from_function.wake == from_macro.wake && from_function.wake_fn == NULL && from_function.completion_fn == NULL);
   blobferry_cq_t *cq = NULL;

@@ -69,9 +69,12 @@ static void check_service_and_queue_are_forked(parent_t *parent) {
   blobferry_service_options_t settings = BLOBFERRY_SERVICE_OPTIONS_INIT;
   blobferry_service_usage_t   usage = BLOBFERRY_SERVICE_USAGE_INIT;
   blobferry_completion_t      completion;
+  blobferry_request_t         request = {.verb = BLOBFERRY_VERB_HEAD, .ticket = 99};
   blobferry_cq_t             *cq = NULL;
   size_t                      count = 99;
   int                         armed = 99;
+  request.handle = parent->store;
+  request.key = "object";
   CHECK_FORKED(blobferry_service_settings(parent->service, &settings, &error));
   CHECK_FORKED(blobferry_service_usage(parent->service, &usage, &error));
   CHECK_FORKED(blobferry_service_drain(parent->service, -1, &error));
@@ -79,6 +82,8 @@ static void check_service_and_queue_are_forked(parent_t *parent) {
   CHECK_FORKED(blobferry_cq_drain(parent->cq, &completion, 1, &count, &error));
   CHECK_FORKED(blobferry_cq_wait(parent->cq, &completion, 1, -1, &count, &error));
   CHECK_FORKED(blobferry_cq_arm(parent->fd_cq, &armed, &error));
+  CHECK_FORKED(blobferry_cq_submit(parent->cq, &request, 1, &count, &error));
+  CHECK_INT(request.ticket, 99);
   CHECK_FORKED(blobferry_cq_cancel(parent->cq, parent->never, &error));
   CHECK_FORKED(blobferry_cq_close(parent->cq, &error));
   CHECK_INT(blobferry_cq_is_drained(parent->cq), 1);

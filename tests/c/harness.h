@@ -199,6 +199,7 @@ static inline blobferry_completion_t wait_one(blobferry_cq_t *cq) {
 static inline void dispose(blobferry_completion_t *completion) {
   blobferry_error_free(completion->error);
   blobferry_details_free(completion->details);
+  blobferry_buffer_free(completion->buffer);
 }
 
 static inline uint64_t now_ms(void) {

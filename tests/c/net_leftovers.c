@@ -3,39 +3,9 @@
  * object is afterwards one of those that its completion allows, whole, and nothing of an upload is under way any more.
  * tests/servers/net_leftovers.sh runs it and then asks the servers themselves.
  */
-#include "verbs.h"
+#include "places.h"
 
 enum { SIZE = 20 << 20, KEYS = 8, MOST_ROUNDS = 64, SPREAD_MS = 200, PUTS = 40 };
-
-/* A server of tests/servers/with, by the variable that tells its place. */
-typedef struct place {
-  const char      *variable, *url;
-  blobferry_pair_t options[6]; /* values that begin with BLOBFERRY_TEST_ are variables */
-} place_t;
-
-static const place_t s3 = {"BLOBFERRY_TEST_S3", "s3://blobferry/leftovers",
-                           {{"endpoint", "BLOBFERRY_TEST_S3"},
-                            {"access_key_id", "BLOBFERRY_TEST_S3_KEY"},
-                            {"secret_access_key", "BLOBFERRY_TEST_S3_SECRET"}}};
-static const place_t gcs = {"BLOBFERRY_TEST_GCS", "gs://blobferry/leftovers",
-                            {{"base_url", "BLOBFERRY_TEST_GCS"}, {"credentials", "anonymous"}}};
-static const place_t azure = {"BLOBFERRY_TEST_AZURE", "az://blobferry/leftovers",
-                              {{"endpoint", "BLOBFERRY_TEST_AZURE"},
-                               {"account_name", "devstoreaccount1"},
-                               {"account_key", "BLOBFERRY_TEST_AZURE_KEY"}}};
-static const place_t http = {"BLOBFERRY_TEST_HTTP", "BLOBFERRY_TEST_HTTP", {{NULL, NULL}}};
-
-static const char *value_of(const char *text) {
-  return strncmp(text, "BLOBFERRY_TEST_", 15) == 0 ? getenv(text) : text;
-}
-
-static fixture_t at_place(const place_t *place) {
-  blobferry_pair_t options[10] = {{"allow_http", "true"}, {"part_size", "5MiB"}};
-  size_t           count = 2;
-  for (const blobferry_pair_t *option = place->options; option->key != NULL; option++)
-    options[count++] = (blobferry_pair_t){option->key, value_of(option->value)};
-  return with_url(value_of(place->url), options, count);
-}
 
 /* Which states a key may be in: 0 = there is nothing, else the round whose put it is of. */
 typedef struct state {
@@ -107,12 +77,9 @@ static void check_key(const fixture_t *fixture, const state_t *state, long index
 }
 
 static void play(const place_t *place) {
-  if (value_of(place->variable) == NULL || *value_of(place->variable) == '\0') {
-    printf("not run: %s is not set; tests/servers/with sets it\n", place->variable);
-    return;
-  }
+  if (!is_up(place)) return;
   uint64_t  dice = test_seed();
-  fixture_t fixture = at_place(place);
+  fixture_t fixture = at_place(place, "leftovers");
   state_t   states[KEYS];
   tally_t   tally = {0, 0, 0, {0, 0, 0}};
   memset(states, 0, sizeof states);
@@ -132,10 +99,10 @@ static void play(const place_t *place) {
   fixture_free(&fixture);
 }
 
-static void puts_to_s3_are_whole_or_nothing(void) { play(&s3); }
-static void puts_to_gcs_are_whole_or_nothing(void) { play(&gcs); }
-static void puts_to_azure_are_whole_or_nothing(void) { play(&azure); }
-static void puts_to_http_are_whole_or_nothing(void) { play(&http); }
+static void puts_to_s3_are_whole_or_nothing(void) { play(&on_s3); }
+static void puts_to_gcs_are_whole_or_nothing(void) { play(&on_gcs); }
+static void puts_to_azure_are_whole_or_nothing(void) { play(&on_azure); }
+static void puts_to_http_are_whole_or_nothing(void) { play(&on_http); }
 
 TESTS(TEST(puts_to_s3_are_whole_or_nothing), TEST(puts_to_gcs_are_whole_or_nothing),
       TEST(puts_to_azure_are_whole_or_nothing), TEST(puts_to_http_are_whole_or_nothing))

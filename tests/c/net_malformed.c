@@ -65,7 +65,7 @@ static void answer_twisted(exchange_t *exchange, void *context) {
   if (exchange->number < script->failures) finish(exchange); /* or more length would be a stall */
 }
 
-static const blobferry_get_options_t first_part = {sizeof first_part, 0, 0, PART, 0, 0, 0};
+static const blobferry_get_options_t first_part = {sizeof first_part, 0, 0, PART, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0};
 
 /* Gets the first part; what is behind it is never touched. */
 static blobferry_completion_t get_part(const fixture_t *fixture, bool *is_right) {

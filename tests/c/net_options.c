@@ -81,7 +81,7 @@ static void options_have_one_name_however_they_are_written(void) {
 static void every_option_of_the_manual_is_known(void) {
   static const char *const manual[VENDORS] = {
       "region endpoint access_key_id secret_access_key token virtual_hosted_style_request unsigned_payload "
-      "checksum_algorithm conditional_put request_payer server_side_encryption sse_kms_key_id sse_bucket_key_enabled "
+      "checksum_algorithm conditional_put copy_if_not_exists disable_bulk_delete request_payer server_side_encryption sse_kms_key_id sse_bucket_key_enabled "
       "sse_customer_key_base64 skip_signature web_identity_token_file role_arn role_session_name endpoint_url_sts "
       "container_credentials_relative_uri container_credentials_full_uri container_authorization_token_file "
       "metadata_endpoint imdsv1_fallback",
@@ -196,8 +196,6 @@ static void what_this_build_does_not_have_is_unsupported(void) {
       {ON_S3, "checksum_algorithm", "crc64nvme"},
       {ON_S3, "bucket", "bucket"},
       {ON_S3, "aws_bucket_name", "another"},
-      {ON_S3, "copy_if_not_exists", "multipart"},
-      {ON_S3, "disable_bulk_delete", "true"},
       {ON_S3, "disable_tagging", "true"},
       {ON_S3, "http2_only", "true"},
       {ON_S3, "http1_only", "false"},
@@ -290,7 +288,10 @@ static void a_bad_value_of_a_vendors_option_is_refused(void) {
       {ON_HTTP, "http1_only", "1"},                     {ON_HTTP, "default_content_type", "text/plain\r\nX: y"},
       {ON_S3, "default_content_type", "caf\xc3\xa9"},   {ON_HTTP, "user_agent", "a\r\nb"},
       {ON_HTTP, "user_agent", "caf\xc3\xa9"},           {ON_S3, "region", "a\r\nb"},
-      {ON_S3, "region", ""},
+      {ON_S3, "region", ""},                            {ON_S3, "disable_bulk_delete", "1"},
+      {ON_S3, "copy_if_not_exists", ""},                {ON_S3, "copy_if_not_exists", "header"},
+      {ON_S3, "copy_if_not_exists", "header: a b: c"},  {ON_S3, "copy_if_not_exists", "header: a: "},
+      {ON_S3, "copy_if_not_exists", "dynamo: table"},   {ON_S3, "copy_if_not_exists", "header-with-status: a: b: 200"},
   };
   blobferry_service_t *service = new_service();
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -353,7 +353,8 @@ static void defaults_are_written_out_in_order(void) {
                     OPTIONS({"aws_secret_access_key", SECRET_ACCESS_KEY}, {"aws_access_key_id", ACCESS_KEY_ID},
                             {"session_token", SESSION_TOKEN}, {"part_size", "5MiB"}, {"max_in_flight", "2"}));
   check_settings(store, "access_key_id=(hidden)\nallow_http=true\nallow_invalid_certificates=false\n"
-                        "connect_timeout=5s\ncredentials=static\ndisable_system_certificates=false\nendpoint=" ENDPOINT
+                        "connect_timeout=5s\ncopy_if_not_exists=multipart\ncredentials=static\n"
+                        "disable_system_certificates=false\nendpoint=" ENDPOINT
                         "\n" FROM_INITIAL_BACKOFF_ON("2", "5242880") "prefix=\nregion=us-east-1\nretry_timeout=180s\n"
                         "secret_access_key=(hidden)\nstall_timeout=30s\nsystem_proxy=false\ntoken=(hidden)\n"
                         "user_agent=blobferry/" BLOBFERRY_VERSION "\n");
@@ -395,20 +396,28 @@ static void stores_of_this_machine_have_settings_too(void) {
 /* -- what it can do --------------------------------------------------------------------------------------- */
 
 static void each_store_says_what_it_can_do(void) {
-  const uint64_t web = BLOBFERRY_CAN_GET_RANGE | BLOBFERRY_CAN_LIST_ANY_DELIMITER | BLOBFERRY_CAN_LIST_START_AFTER;
+  const uint64_t copies = BLOBFERRY_CAN_COPY_CREATE | BLOBFERRY_CAN_RENAME_CREATE;
+  const uint64_t web =
+      BLOBFERRY_CAN_GET_RANGE | BLOBFERRY_CAN_LIST_ANY_DELIMITER | BLOBFERRY_CAN_LIST_START_AFTER | copies;
   const uint64_t conditions = BLOBFERRY_CAN_PUT_CREATE | BLOBFERRY_CAN_PUT_UPDATE;
-  const uint64_t all = web | conditions | BLOBFERRY_CAN_CONTENT_TYPE | BLOBFERRY_CAN_METADATA;
+  const uint64_t all =
+      web | conditions | BLOBFERRY_CAN_CONTENT_TYPE | BLOBFERRY_CAN_METADATA | BLOBFERRY_CAN_VERSION;
   blobferry_service_t *service = new_service();
   for (int vendor = 0; vendor < VENDORS; vendor++) {
     blobferry_store_t *store = must_open(service, vendor, vendor == ON_HTTP ? NULL : "anonymous", NO_OPTIONS);
-    CHECK_INT(blobferry_store_capabilities(store), vendor == ON_HTTP ? web : all);
+    const uint64_t tags = vendor == ON_S3 || vendor == ON_AZ ? BLOBFERRY_CAN_TAGS : 0;
+    CHECK_INT(blobferry_store_capabilities(store), vendor == ON_HTTP ? web : all | tags);
     blobferry_store_free(store);
   }
   blobferry_store_t *store = must_open(service, ON_S3, "anonymous", OPTIONS({"conditional_put", "etag"}));
-  CHECK_INT(blobferry_store_capabilities(store), all);
+  CHECK_INT(blobferry_store_capabilities(store), all | BLOBFERRY_CAN_TAGS);
   blobferry_store_free(store);
   store = must_open(service, ON_S3, "anonymous", OPTIONS({"conditional_put", "disabled"}));
-  CHECK_INT(blobferry_store_capabilities(store), all & ~conditions);
+  CHECK_INT(blobferry_store_capabilities(store), (all | BLOBFERRY_CAN_TAGS) & ~(conditions | copies));
+  blobferry_store_free(store);
+  store = must_open(service, ON_S3, "anonymous", OPTIONS({"conditional_put", "disabled"},
+                                                         {"copy_if_not_exists", "header: if-none-match: *"}));
+  CHECK_INT(blobferry_store_capabilities(store), (all | BLOBFERRY_CAN_TAGS) & ~conditions);
   blobferry_store_free(store);
   blobferry_service_free(service);
 }

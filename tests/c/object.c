@@ -22,7 +22,7 @@ static blobferry_details_t *check_success(blobferry_completion_t completion, uin
   CHECK(completion.ticket != 0);
   CHECK_INT(completion.result, result);
   CHECK_INT(completion.flags, 0);
-  CHECK(completion.reserved[0] == 0 && completion.reserved[1] == 0);
+  CHECK(completion.reserved == 0 && completion.buffer == NULL);
   blobferry_error_free(completion.error);
   return completion.details;
 }
@@ -205,12 +205,12 @@ static void check_refused_put(const fixture_t *fixture, const blobferry_put_opti
 static void a_mode_that_contradicts_if_match_is_refused(void) {
   const size_t                  size = sizeof(blobferry_put_options_t);
   const blobferry_put_options_t bad[] = {
-      {size, 0, "revision", NULL, NULL, 0, BLOBFERRY_PUT_OVERWRITE, 0},
-      {size, 0, "", NULL, NULL, 0, BLOBFERRY_PUT_OVERWRITE, 0},
-      {size, 0, "revision", NULL, NULL, 0, BLOBFERRY_PUT_CREATE, 0},
-      {size, 0, NULL, NULL, NULL, 0, BLOBFERRY_PUT_UPDATE, 0},
+      {size, 0, "revision", NULL, NULL, 0, BLOBFERRY_PUT_OVERWRITE, 0, NULL, NULL, NULL, NULL, NULL, 0},
+      {size, 0, "", NULL, NULL, 0, BLOBFERRY_PUT_OVERWRITE, 0, NULL, NULL, NULL, NULL, NULL, 0},
+      {size, 0, "revision", NULL, NULL, 0, BLOBFERRY_PUT_CREATE, 0, NULL, NULL, NULL, NULL, NULL, 0},
+      {size, 0, NULL, NULL, NULL, 0, BLOBFERRY_PUT_UPDATE, 0, NULL, NULL, NULL, NULL, NULL, 0},
   };
-  const blobferry_put_options_t unknown = {size, 0, NULL, NULL, NULL, 0, 3, 0};
+  const blobferry_put_options_t unknown = {size, 0, NULL, NULL, NULL, 0, 3, 0, NULL, NULL, NULL, NULL, NULL, 0};
   fixture_t                     fixtures[STORES];
   new_fixtures(fixtures);
   for (int i = 0; i < STORES; i++) {

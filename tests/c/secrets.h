@@ -19,6 +19,7 @@
 /* `me` and the password, as a proxy is shown them. */
 #define PROXY_PROOF "bWU6YmZQcm94eVBhcy13b3JkLW9mLXRoZS10ZXN0cy02VmMzWHk5S2Q1"
 #define PRIVATE_KEY "bfPrivateKeyOfTheTests19Kd5Tz8Rw2Jn6"
+#define DELEGATION_KEY "YmZEZWxlZ2F0aW9uS2V5T2ZUaGVUZXN0czZWYzNYeTlLZDU="
 #define ENCRYPTION_KEY "YmZFbmNyeXB0aW9uS2V5T2ZUaGVUZXN0czEyMzQ1Njc="
 
 #endif

@@ -25,6 +25,9 @@
  *   bucket.h    a small S3: puts and multipart uploads (has to be included by name)
  *   stores.h    stores that are opened on a server
  *   ranges.h    gets of ranges (has to be included by name)
+ *   conditions.h  an object with conditions and versions (by name)
+ *   copies.h      copies and renames (by name)
+ *   bulk.h        deletes of many keys (by name)
  */
 #ifndef TESTS_C_SERVER_H
 #define TESTS_C_SERVER_H

@@ -48,8 +48,8 @@ static void check_defaults(const blobferry_service_options_t *options) {
 static void the_defaults_are_read_back_as_numbers(void) {
   blobferry_service_options_t from_macro = BLOBFERRY_SERVICE_OPTIONS_INIT, from_function;
   memset(&from_function, 0xEE, sizeof from_function);
-  blobferry_service_options_init(&from_function);
-  blobferry_service_options_init(NULL);
+  blobferry_service_options_init(&from_function, sizeof from_function);
+  blobferry_service_options_init(NULL, sizeof from_function);
   check_defaults(NULL);
   check_defaults(&from_macro);
   check_defaults(&from_function);

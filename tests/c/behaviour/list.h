@@ -42,6 +42,7 @@ typedef struct listed_store {
   blobferry_pair_t options[MOST_OPTIONS];
   size_t           option_count;
   char            *traits; /* "+flat +long-segments " */
+  char            *only;   /* the trait whose cases alone are run; NULL for all */
 } listed_store_t;
 
 typedef struct behaviour {
@@ -223,6 +224,8 @@ static inline listed_store_t store_of(const line_t *line) {
     char *word = store.words.at[i], *value = strchr(word, '=');
     if (word[0] == '+') {
       strcat(strcat(store.traits, word), " ");
+    } else if (begins_with(word, "only=")) {
+      store.only = value + 1;
     } else if (value != NULL && store.option_count < MOST_OPTIONS) {
       *value = '\0';
       store.options[store.option_count++] = (blobferry_pair_t){word, value + 1};

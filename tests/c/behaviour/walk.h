@@ -50,7 +50,7 @@ static inline void check_entry(const run_t *run, walk_t *walk, const blobferry_e
     fail_at(run, line, "the size is %" PRIu64, entry->size);
   if (words.count > 3) {
     if (!begins_with(words.at[3], "revision=")) unreadable(line, "not a revision");
-    const char *revision = kept(run, line, words.at[3] + strlen("revision="));
+    const char *revision = kept_revision(run, line, words.at[3] + strlen("revision="));
     if (entry->revision == NULL || strcmp(revision, entry->revision) != 0)
       fail_at(run, line, "the revision is %s, wanted %s", entry->revision ? entry->revision : NO_REVISION, revision);
   }
@@ -60,11 +60,9 @@ static inline void check_entry(const run_t *run, walk_t *walk, const blobferry_e
 
 /* Asks for one page; true where it came and more follow. */
 static inline bool next_page(run_t *run, walk_t *walk, uint64_t page_size) {
-  reply_t reply;
-  size_t  count = 99;
-  begin_reply(run, &reply);
-  reply.submitted = blobferry_list_next(walk->list, run->cq, NULL, reply.user_data, &reply.ticket, &reply.error);
-  take(run, &reply);
+  blobferry_request_t call = {.verb = BLOBFERRY_VERB_LIST_NEXT, .handle = walk->list};
+  size_t              count = 99;
+  reply_t             reply = ask(run, &call);
   const blobferry_completion_t *completion = &reply.completion;
   const blobferry_entry_t      *entries = blobferry_list_entries(walk->list, &count);
   bool ok = reply.submitted == BLOBFERRY_OK && completion->status == BLOBFERRY_OK;
@@ -87,10 +85,9 @@ static inline blobferry_list_t *begin_list(run_t *run, const step_t *step, reply
   blobferry_list_options_t options = BLOBFERRY_LIST_OPTIONS_INIT;
   blobferry_list_t        *made = NULL;
   const char              *prefix = argument(step, "prefix"), *after = argument(step, "start_after");
-  const char              *delimiter = argument(step, "delimiter");
   char                    *prefix_text = key_of(run, step->raw, prefix ? prefix : "", &step->line);
   char                    *after_text = after ? key_of(run, false, after, &step->line) : NULL;
-  char                    *delimiter_text = delimiter ? decode("", delimiter, &step->line) : NULL;
+  char                    *delimiter_text = text_argument(step, "delimiter");
   options.delimiter = delimiter_text;
   options.start_after = after_text;
   options.page_size = (uint32_t)number_argument(step, "page", 0);
@@ -101,8 +98,9 @@ static inline blobferry_list_t *begin_list(run_t *run, const step_t *step, reply
   return made;
 }
 
-static inline void walk_list(run_t *run, const step_t *step, const line_t *wanted, size_t wanted_count) {
-  walk_t   walk = {&step->line, NULL, wanted, wanted_count, 0, 0, NULL};
+static inline void walk_list(run_t *run, const step_t *step) {
+  size_t   wanted_count = step->below_count;
+  walk_t   walk = {&step->line, NULL, step->below, wanted_count, 0, 0, NULL};
   uint64_t page_size = number_argument(step, "page", 0);
   reply_t  reply;
   begin_reply(run, &reply);
@@ -118,7 +116,7 @@ static inline void walk_list(run_t *run, const step_t *step, const line_t *wante
     if (wish(step, "pages") != NULL && pages != number(step, wish(step, "pages")))
       fail_at(run, &step->line, "there are %" PRIu64 " pages", pages);
     if (next_page(run, &walk, page_size)) fail_at(run, &step->line, "the page after the last is not a last one");
-    for (size_t i = walk.found; i < wanted_count; i++) fail_at(run, &wanted[i], "the entry is missing");
+    for (size_t i = walk.found; i < wanted_count; i++) fail_at(run, &step->below[i], "the entry is missing");
   }
   free(walk.last_key);
   blobferry_list_free(walk.list);

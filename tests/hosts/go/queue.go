@@ -108,7 +108,7 @@ type Queue struct {
 func (s Service) NewQueue(capacity int) (*Queue, error) {
 	q := &Queue{slots: make([]slot, capacity), free: make(chan int, capacity), drained: make(chan struct{})}
 	var options C.blobferry_cq_options_t
-	C.blobferry_cq_options_init(&options)
+	C.blobferry_cq_options_init(&options, C.sizeof_blobferry_cq_options_t)
 	options.capacity = C.uint32_t(capacity)
 	options.wake = C.BLOBFERRY_WAKE_FD
 	var failure *C.blobferry_error_t

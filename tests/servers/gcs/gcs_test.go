@@ -25,7 +25,7 @@ type answer struct {
 }
 
 func newClient(t *testing.T) client {
-	handler, err := newServer("127.0.0.1:1", "b")
+	handler, err := newServer("127.0.0.1:1", "b", "versions")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,6 +123,22 @@ func TestGenerationMatch(t *testing.T) {
 	c.must(412, "<Code>PreconditionFailed</Code>", "PUT", "/b/a", "3", match, first)
 	c.must(412, "<Code>PreconditionFailed</Code>", "DELETE", "/b/a", "", match, first)
 	c.must(200, "2", "GET", "/b/a", "")
+}
+
+func TestVersions(t *testing.T) {
+	c := newClient(t)
+	first := c.must(200, "", "PUT", "/versions/a", "first").header.Get("x-goog-generation")
+	second := c.must(200, "", "PUT", "/versions/a", "second").header.Get("x-goog-generation")
+	c.must(200, "second", "GET", "/versions/a", "")
+	c.must(200, "first", "GET", "/versions/a?generation="+first, "", "x-goog-if-generation-match", first)
+	c.must(412, "PreconditionFailed", "GET", "/versions/a?generation="+first, "", "x-goog-if-generation-match", second)
+	c.must(204, "", "DELETE", "/versions/a", "")
+	c.must(404, "<Code>NoSuchKey</Code>", "GET", "/versions/a", "")
+	c.must(200, "second", "GET", "/versions/a?generation="+second, "")
+	c.must(404, "<Code>NoSuchKey</Code>", "GET", "/versions/a?generation=1", "")
+	gone := c.must(200, "", "PUT", "/b/a", "1").header.Get("x-goog-generation")
+	c.must(200, "", "PUT", "/b/a", "2")
+	c.must(404, "<Code>NoSuchKey</Code>", "GET", "/b/a?generation="+gone, "")
 }
 
 func TestCopy(t *testing.T) {

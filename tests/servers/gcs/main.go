@@ -26,13 +26,14 @@ func main() {
 	log.SetFlags(0)
 	port := flag.Int("port", 0, "port of 127.0.0.1 to listen at")
 	bucket := flag.String("bucket", "", "bucket to make")
+	versions := flag.String("versions", "", "bucket to make that keeps every version of its objects")
 	flag.Parse()
 
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
 	if err != nil {
 		log.Fatal(err)
 	}
-	handler, err := newServer(listener.Addr().String(), *bucket)
+	handler, err := newServer(listener.Addr().String(), *bucket, *versions)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,8 +42,9 @@ func main() {
 	log.Fatal(server.Serve(listener))
 }
 
-// newServer is a server that is known to its clients as host and has one bucket, unless its name is empty.
-func newServer(host, bucket string) (http.Handler, error) {
+// newServer is a server that is known to its clients as host and has two buckets, of which the second keeps versions,
+// unless their names are empty.
+func newServer(host, bucket, versions string) (http.Handler, error) {
 	fake, err := fakestorage.NewServerWithOptions(fakestorage.Options{
 		NoListener:  true,
 		Scheme:      "http",
@@ -54,6 +56,9 @@ func newServer(host, bucket string) (http.Handler, error) {
 	}
 	if bucket != "" {
 		fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: bucket})
+	}
+	if versions != "" {
+		fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: versions, VersioningEnabled: true})
 	}
 	return &server{state: newState(fake), jsonAPI: fake.HTTPHandler()}, nil
 }

@@ -18,7 +18,7 @@ func (s *state) put(w http.ResponseWriter, r *http.Request, name objectName) *re
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if refusal := s.checkGeneration(r.Header, name); refusal != nil {
+	if refusal := s.checkGeneration(r.Header, name, 0); refusal != nil {
 		return refusal
 	}
 	object, refusal := s.store(attributesOf(r.Header, name), content)
@@ -46,7 +46,7 @@ func (s *state) copy(w http.ResponseWriter, r *http.Request, name objectName, so
 	if refusal != nil {
 		return refusal
 	}
-	if refusal := s.checkGeneration(r.Header, name); refusal != nil {
+	if refusal := s.checkGeneration(r.Header, name, 0); refusal != nil {
 		return refusal
 	}
 	content, err := io.ReadAll(original.Content)
@@ -75,7 +75,7 @@ func (s *state) delete(w http.ResponseWriter, r *http.Request, name objectName) 
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if refusal := s.checkGeneration(r.Header, name); refusal != nil {
+	if refusal := s.checkGeneration(r.Header, name, 0); refusal != nil {
 		return refusal
 	}
 	if err := s.fake.Backend().DeleteObjectWithGeneration(name.bucket, name.object, generation); err != nil {
@@ -90,7 +90,7 @@ func (s *state) read(w http.ResponseWriter, r *http.Request, name objectName) *r
 	if refusal != nil {
 		return refusal
 	}
-	if refusal := s.checkGeneration(r.Header, name); refusal != nil {
+	if refusal := s.checkGeneration(r.Header, name, generation); refusal != nil {
 		return refusal
 	}
 	object, refusal := s.find(name, generation)

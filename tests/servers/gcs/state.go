@@ -78,8 +78,9 @@ func (s *state) find(name objectName, generation int64) (fakestorage.StreamingOb
 	return object, nil
 }
 
-// checkGeneration refuses what x-goog-if-generation-match does not permit; 0 stands for no object.
-func (s *state) checkGeneration(header http.Header, name objectName) *refusal {
+// checkGeneration refuses what x-goog-if-generation-match does not permit of this generation of the object, 0 being the
+// one that there is; in the header 0 stands for no object.
+func (s *state) checkGeneration(header http.Header, name objectName, generation int64) *refusal {
 	text := header.Get("x-goog-if-generation-match")
 	if text == "" {
 		return nil
@@ -88,7 +89,7 @@ func (s *state) checkGeneration(header http.Header, name objectName) *refusal {
 	if err != nil {
 		return invalidArgument("x-goog-if-generation-match is not a number.")
 	}
-	object, refusal := s.find(name, 0)
+	object, refusal := s.find(name, generation)
 	if refusal == nil && object.Generation == wanted || refusal != nil && wanted == 0 {
 		return nil
 	}
