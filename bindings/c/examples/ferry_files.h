@@ -1,5 +1,5 @@
 /*
- * The cargo of 08_ferry.c: source files of very different sizes, made by the
+ * The cargo of 12_ferry.c: source files of very different sizes, made by the
  * demo itself with content that is the same on every run, and the folders that
  * the demo makes and takes away again.
  */

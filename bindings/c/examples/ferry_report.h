@@ -1,5 +1,5 @@
 /*
- * What 08_ferry.c tells about itself: a table of its steps on standard output,
+ * What 12_ferry.c tells about itself: a table of its steps on standard output,
  * and the progress of the step under way on standard error, if that is a
  * terminal.
  */

@@ -4,7 +4,7 @@
  * many at once. Every byte is verified. At the end stands a table of what each
  * step took.
  *
- *   usage: 08_ferry [FOLDER or URL of a store] [option=value ...]
+ *   usage: 12_ferry [FOLDER or URL of a store] [option=value ...]
  *
  * Without an argument the store is a temporary folder, removed at the end. In a
  * store that was given the objects stay, below ferry/ (or ferry-small/ with
