@@ -204,8 +204,9 @@ BLOBFERRY_API blobferry_status_t blobferry_object_get_buffer(const blobferry_sto
  * `options` say, and cut at the end of the object as with blobferry_object_get; of
  * several, or one, given here each must lie within the object whole, else the
  * completion is BLOBFERRY_E_RANGE. If the buffers are too small for all of them it is
- * BLOBFERRY_E_TOO_SMALL and `result` is the size needed. Else `result` is the number of
- * bytes written; what is left of the buffers is not touched.
+ * BLOBFERRY_E_TOO_SMALL and `result` is the size needed; where the ranges alone tell that,
+ * a store over a network is not asked whether they are there. Else `result` is the
+ * number of bytes written; what is left of the buffers is not touched.
  *
  * @param store         borrowed; the request holds its own reference
  * @param cq            borrowed; receives the completion; must be of the store's service

@@ -38,6 +38,8 @@
  *   memory  the bytes are collected in memory, all of them
  *   http    the object is one put: of one part at most, else BLOBFERRY_E_UNSUPPORTED; set
  *           `part_size` as large as the object can be
+ *   az      an object with content headers, metadata or tags is one part at most, too: the
+ *           write that would need a second one is BLOBFERRY_E_UNSUPPORTED
  *
  * BLOBFERRY_PUT_CREATE holds when the finish completes: BLOBFERRY_E_EXISTS. For
  * objects of more than one part only s3 has it, from a server that minds
@@ -45,13 +47,16 @@
  * write that would need a second part is BLOBFERRY_E_UNSUPPORTED.
  *
  * MEMORY. A writer holds `max_in_flight` + 1 parts at most; those under way count
- * among the bytes in flight of the service, and wait for room there. Encoding takes
- * up to 3 MiB more, and of zstd, at levels above 19, some hundreds of MiB.
+ * among the bytes in flight of the service, and wait for room there. Small writes to
+ * memory and file, and those that are encoded, are collected up to 256 KiB. Encoding
+ * takes up to 3 MiB more, and of zstd, at levels above 19, some hundreds of MiB.
  *
  * THE END. A request of a writer that does not end with BLOBFERRY_OK is its last:
  * how many bytes it has taken is not told. The writer is then over, what was there
- * of it is aborted behind the completion, and all that follows ends with the same
- * error. So do requests after a part that has failed, which the next one tells.
+ * of it is aborted behind the completion, and all that follows (but an abort) ends
+ * with the same error, or with BLOBFERRY_E_CANCELLED where that was a cancel, a
+ * deadline or a panic. What fails between two requests, a part say, the next one
+ * tells.
  *
  * THREADS. A writer is used by one thread at a time, and one request of it at a
  * time: a call while another call or a request of it is under way is refused with
@@ -188,9 +193,11 @@ BLOBFERRY_API blobferry_status_t blobferry_writer_write(blobferry_writer_t *writ
 /**
  * Wait until every full part is at the server.
  *
- * Queues one request. What is less than a part stays in memory. Where the writer
- * compresses, all that was written is put into parts first, in a way that can be
- * decoded up to there; doing so often makes the object larger. The completion's
+ * Queues one request. What is less than a part stays in memory, and so does a
+ * first part of which the store could make no object of several
+ * (BLOBFERRY_PUT_CREATE, http). Where the writer compresses, all that was written
+ * is put into parts first, in a way that can be decoded up to there; doing so often
+ * makes the object larger. The completion's
  * `result` is 0; its statuses are those of blobferry_writer_write.
  *
  * @param writer      borrowed; the request holds its own reference

@@ -83,26 +83,37 @@ impl DraftTarget {
         Ok(())
     }
 
-    pub(super) async fn write(&mut self, encoder: &mut Option<Encoder>, source: &Arc<Lent>) -> Result<()> {
+    /// Writes what was collected before, and the source.
+    pub(super) async fn write(
+        &mut self,
+        encoder: &mut Option<Encoder>,
+        pending: Vec<u8>,
+        source: &Arc<Lent>,
+    ) -> Result<()> {
         let source = source.clone();
-        self.work(encoder, move |desk| desk.copy(&source)).await
+        let write = move |desk: &mut Desk| {
+            desk.append(&pending, Then::GoOn)?;
+            desk.copy(&source)
+        };
+        self.work(encoder, write).await
     }
 
-    pub(super) async fn flush(&mut self, encoder: &mut Option<Encoder>) -> Result<()> {
-        if encoder.is_none() {
-            return Ok(());
-        }
-        self.work(encoder, |desk| desk.append(&[], Then::Flush)).await
+    pub(super) async fn flush(&mut self, encoder: &mut Option<Encoder>, pending: Vec<u8>) -> Result<()> {
+        self.work(encoder, move |desk| desk.append(&pending, Then::Flush)).await
     }
 
-    pub(super) async fn finish(&mut self, encoder: &mut Option<Encoder>, loan: &Loan, wants_details: bool) -> Outcome {
+    pub(super) async fn finish(
+        &mut self,
+        encoder: &mut Option<Encoder>,
+        pending: Vec<u8>,
+        loan: &Loan,
+        wants_details: bool,
+    ) -> Outcome {
         let mut desk = self.desk(encoder).await?;
         let options = PutOptions { wants_details, ..self.options.clone() };
         let committed = loan.clone();
         let job = move || {
-            if desk.encoder.is_some() {
-                desk.append(&[], Then::End)?;
-            }
+            desk.append(&pending, Then::End)?;
             desk.draft.publish(&options, &committed)
         };
         let ended = self.service.pool.run(job).await;

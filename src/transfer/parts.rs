@@ -38,6 +38,27 @@ pub(super) struct PartsTarget {
     size: u64,
 }
 
+/// What is encoded.
+enum Input {
+    /// What small writes have brought.
+    Collected(Vec<u8>),
+    /// Some of what is lent.
+    Lent { source: Arc<Lent>, at: usize, size: usize },
+}
+
+impl Input {
+    fn bytes(self) -> Result<Vec<u8>> {
+        match self {
+            Input::Collected(bytes) => Ok(bytes),
+            Input::Lent { source, at, size } => {
+                let mut bytes = Vec::new();
+                source.append_to(at, size, &mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
 /// A part as it fills.
 struct Filling {
     memory: Memory,
@@ -101,15 +122,18 @@ impl PartsTarget {
     pub(super) async fn write(
         &mut self,
         encoder: &mut Option<Encoder>,
+        pending: Vec<u8>,
         source: &Arc<Lent>,
         trace: &Arc<Trace>,
     ) -> Result<()> {
         self.wait(self.max_in_flight, trace).await?;
+        self.encode(encoder, Input::Collected(pending), Then::GoOn, trace).await?;
         let mut at = 0;
         while at < source.size() {
             let left = CHUNK.min(source.size() - at);
             if encoder.is_some() {
-                self.encode(encoder, Some((source, at, left)), Then::GoOn, trace).await?;
+                let input = Input::Lent { source: source.clone(), at, size: left };
+                self.encode(encoder, input, Then::GoOn, trace).await?;
                 at += left;
                 continue;
             }
@@ -123,14 +147,21 @@ impl PartsTarget {
             })?;
             copied?;
             at += size;
-            // Others on this thread come first.
-            tokio::task::yield_now().await;
+            if size == CHUNK {
+                // Others on this thread come first.
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }
 
-    pub(super) async fn flush(&mut self, encoder: &mut Option<Encoder>, trace: &Arc<Trace>) -> Result<()> {
-        self.encode(encoder, None, Then::Flush, trace).await?;
+    pub(super) async fn flush(
+        &mut self,
+        encoder: &mut Option<Encoder>,
+        pending: Vec<u8>,
+        trace: &Arc<Trace>,
+    ) -> Result<()> {
+        self.encode(encoder, Input::Collected(pending), Then::Flush, trace).await?;
         let is_full = self.filling.as_ref().is_some_and(|filling| filling.room() == 0);
         // A whole part that may yet be all there is is sent now, where it need not be one put.
         if is_full && (self.upload.is_some() || self.remote.check_parts(&self.options).is_ok()) {
@@ -142,11 +173,12 @@ impl PartsTarget {
     pub(super) async fn finish(
         &mut self,
         encoder: &mut Option<Encoder>,
+        pending: Vec<u8>,
         loan: &Loan,
         wants_details: bool,
         trace: &Arc<Trace>,
     ) -> Result<Done> {
-        self.encode(encoder, None, Then::End, trace).await?;
+        self.encode(encoder, Input::Collected(pending), Then::End, trace).await?;
         let options = PutOptions { wants_details, ..self.options.clone() };
         if self.upload.is_none() {
             return self.put(options, loan, trace).await;
@@ -191,21 +223,20 @@ impl PartsTarget {
         })
     }
 
-    /// Encodes a chunk of the source at most, on the pool, into parts.
+    /// Encodes a chunk at most, on the pool, into parts.
     async fn encode(
         &mut self,
         encoder: &mut Option<Encoder>,
-        source: Option<(&Arc<Lent>, usize, usize)>,
+        input: Input,
         then: Then,
         trace: &Arc<Trace>,
     ) -> Result<()> {
+        if then == Then::GoOn && matches!(&input, Input::Collected(bytes) if bytes.is_empty()) {
+            return Ok(());
+        }
         let Some(mut at_work) = encoder.take() else { return Ok(()) };
-        let source = source.map(|(source, at, size)| (source.clone(), at, size));
         let job = move || {
-            let (mut input, mut output) = (Vec::new(), Vec::new());
-            if let Some((source, at, size)) = source {
-                source.append_to(at, size, &mut input)?;
-            }
+            let (input, mut output) = (input.bytes()?, Vec::new());
             at_work.encode(&input, then, &mut output)?;
             Ok((at_work, output))
         };
@@ -229,9 +260,8 @@ impl PartsTarget {
         match &mut self.filling {
             Some(filling) => Ok(filling),
             empty => {
-                let doublings = (self.parts.len() / PARTS_OF_ONE_SIZE) as u32;
-                let size = self.part_size << doublings;
-                Ok(empty.insert(Filling::new(size.min(MOST_GROWN.max(self.part_size)))?))
+                let size = part_size(self.part_size, self.parts.len());
+                Ok(empty.insert(Filling::new(size)?))
             }
         }
     }
@@ -296,5 +326,28 @@ impl PartsTarget {
             }
         }
         Ok(())
+    }
+}
+
+/// Bytes of the part of this number, counted from 0.
+fn part_size(first: u64, index: usize) -> u64 {
+    let doublings = (index / PARTS_OF_ONE_SIZE).min(16);
+    (first << doublings).min(MOST_GROWN.max(first))
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_so_that_an_object_may_be_as_large_as_a_store_allows() {
+        assert_eq!(part_size(8 << 20, 0), 8 << 20);
+        assert_eq!(part_size(8 << 20, 999), 8 << 20);
+        assert_eq!(part_size(8 << 20, 1000), 16 << 20);
+        assert_eq!(part_size(8 << 20, 7999), 1 << 30);
+        assert_eq!(part_size(8 << 20, 9999), 2 << 30);
+        assert_eq!(part_size(5 << 30, 9999), 5 << 30);
+        let largest: u64 = (0..MOST_PARTS as usize).map(|index| part_size(8 << 20, index)).sum();
+        assert!(largest > 5 << 40);
     }
 }

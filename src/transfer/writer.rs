@@ -1,6 +1,6 @@
 //! A writer: an object made of pieces that come one after the other.
 
-use super::coding::{Compression, levels};
+use super::coding::{Compression, levels, no_memory};
 use super::draft::DraftTarget;
 use super::encoder::Encoder;
 use super::parts::PartsTarget;
@@ -30,6 +30,9 @@ pub struct WriterOptions {
     pub level: i32,
 }
 
+/// Bytes of small writes that are collected before they go to the pool.
+const PENDING: usize = 256 << 10;
+
 /// See the module.
 pub struct Writer {
     store: Store,
@@ -58,6 +61,8 @@ pub(super) type Gone = BoxFuture<'static, Result<()>>;
 struct Open {
     encoder: Option<Encoder>,
     target: Target,
+    /// What small writes have brought, for the pool to take together.
+    pending: Vec<u8>,
 }
 
 enum Target {
@@ -93,7 +98,7 @@ impl Writer {
                 Target::Far(PartsTarget::new(&service, remote, &key, put, part_size, max_in_flight.min(MOST_IN_FLIGHT)))
             }
         };
-        let open = Open { encoder, target };
+        let open = Open { encoder, target, pending: Vec::new() };
         let shared = Arc::new(Shared(Mutex::new(Some(Stage::Open(Box::new(open))))));
         let ending: Weak<Shared> = Arc::downgrade(&shared);
         service.at_end(ending);
@@ -256,23 +261,32 @@ impl Ending for Shared {
 
 impl Open {
     async fn write(&mut self, source: &Arc<Lent>, trace: &Arc<Trace>) -> Result<()> {
+        // What is not encoded goes straight into a part.
+        let is_for_pool = self.encoder.is_some() || matches!(self.target, Target::Near(_));
+        if is_for_pool && self.pending.len() + source.size() <= PENDING {
+            self.pending.try_reserve(source.size()).map_err(|_| no_memory())?;
+            return Ok(source.append_to(0, source.size(), &mut self.pending)?);
+        }
+        let pending = std::mem::take(&mut self.pending);
         match &mut self.target {
-            Target::Near(draft) => draft.write(&mut self.encoder, source).await,
-            Target::Far(upload) => upload.write(&mut self.encoder, source, trace).await,
+            Target::Near(draft) => draft.write(&mut self.encoder, pending, source).await,
+            Target::Far(upload) => upload.write(&mut self.encoder, pending, source, trace).await,
         }
     }
 
     async fn flush(&mut self, trace: &Arc<Trace>) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
         match &mut self.target {
-            Target::Near(draft) => draft.flush(&mut self.encoder).await,
-            Target::Far(upload) => upload.flush(&mut self.encoder, trace).await,
+            Target::Near(draft) => draft.flush(&mut self.encoder, pending).await,
+            Target::Far(upload) => upload.flush(&mut self.encoder, pending, trace).await,
         }
     }
 
     async fn finish(&mut self, loan: &Loan, wants_details: bool, trace: &Arc<Trace>) -> Outcome {
+        let pending = std::mem::take(&mut self.pending);
         match &mut self.target {
-            Target::Near(draft) => draft.finish(&mut self.encoder, loan, wants_details).await,
-            Target::Far(upload) => Ok(upload.finish(&mut self.encoder, loan, wants_details, trace).await?),
+            Target::Near(draft) => draft.finish(&mut self.encoder, pending, loan, wants_details).await,
+            Target::Far(upload) => Ok(upload.finish(&mut self.encoder, pending, loan, wants_details, trace).await?),
         }
     }
 

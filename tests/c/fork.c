@@ -17,6 +17,8 @@ typedef struct parent {
   blobferry_store_t     *store;
   blobferry_cq_t        *cq, *fd_cq;
   blobferry_list_t      *list;
+  blobferry_reader_t    *reader; /* in the middle of what it fetches ahead */
+  blobferry_writer_t    *writer; /* not finished */
   blobferry_ticket_t     never;
   blobferry_completion_t failed, found;
 } parent_t;
@@ -30,6 +32,12 @@ static parent_t new_parent(void) {
   parent.fd_cq = new_cq(parent.service, 64, BLOBFERRY_WAKE_FD);
   parent.list = new_list(parent.store, "");
   put_object(parent.store, parent.cq, "object", &byte, 1);
+  must(blobferry_reader_new(parent.store, "object", NULL, &parent.reader, NULL), NULL, "blobferry_reader_new");
+  must(blobferry_writer_new(parent.store, "written", NULL, &parent.writer, NULL), NULL, "blobferry_writer_new");
+  must(blobferry_reader_read(parent.reader, parent.cq, &byte, 1, NULL, 2, NULL, NULL), NULL, "blobferry_reader_read");
+  expect(parent.cq, BLOBFERRY_OK, 2);
+  must(blobferry_writer_write(parent.writer, parent.cq, &byte, 1, NULL, 3, NULL, NULL), NULL, "blobferry_writer_write");
+  expect(parent.cq, BLOBFERRY_OK, 3);
   request_t head = {VERB_HEAD, "object", NULL, 0, NULL, 0, 0};
   must_submit(&head, parent.store, parent.cq);
   parent.found = wait_one(parent.cq);
@@ -49,8 +57,15 @@ static void free_parent(parent_t *parent) {
   CHECK_INT(byte, 1);
   must_cancel(parent->cq, parent->never);
   expect(parent->cq, BLOBFERRY_E_CANCELLED, 1);
+  must(blobferry_writer_finish(parent->writer, parent->cq, NULL, 4, NULL, NULL), NULL, "blobferry_writer_finish");
+  expect(parent->cq, BLOBFERRY_OK, 4);
+  CHECK_STATUS(blobferry_reader_seek(parent->reader, 0, NULL), BLOBFERRY_OK);
+  must(blobferry_reader_read(parent->reader, parent->cq, &byte, 1, NULL, 5, NULL, NULL), NULL, "blobferry_reader_read");
+  expect(parent->cq, BLOBFERRY_OK, 5);
   dispose(&parent->found);
   dispose(&parent->failed);
+  blobferry_reader_free(parent->reader);
+  blobferry_writer_free(parent->writer);
   blobferry_list_free(parent->list);
   blobferry_store_free(parent->store);
   blobferry_cq_free(parent->cq);
@@ -108,12 +123,34 @@ static void check_store_is_forked(parent_t *parent) {
   CHECK_INT(byte, 77);
 }
 
+static void check_streams_are_forked(parent_t *parent) {
+  blobferry_reader_t *reader = NULL;
+  blobferry_writer_t *writer = NULL;
+  uint8_t             byte = 77;
+  uint64_t            size = 77;
+  CHECK_FORKED(blobferry_reader_new(parent->store, "object", NULL, &reader, &error));
+  CHECK_FORKED(blobferry_reader_read(parent->reader, parent->cq, &byte, 1, NULL, 0, NULL, &error));
+  CHECK_FORKED(blobferry_reader_seek(parent->reader, 0, &error));
+  CHECK_FORKED(blobferry_reader_size(parent->reader, &size, &error));
+  CHECK_FORKED(blobferry_writer_new(parent->store, "object", NULL, &writer, &error));
+  CHECK_FORKED(blobferry_writer_write(parent->writer, parent->cq, &byte, 1, NULL, 0, NULL, &error));
+  CHECK_FORKED(blobferry_writer_flush(parent->writer, parent->cq, NULL, 0, NULL, &error));
+  CHECK_FORKED(blobferry_writer_finish(parent->writer, parent->cq, NULL, 0, NULL, &error));
+  CHECK_FORKED(blobferry_writer_abort(parent->writer, parent->cq, NULL, 0, NULL, &error));
+  CHECK(reader == NULL && writer == NULL);
+  CHECK_INT(blobferry_reader_position(parent->reader), 0);
+  CHECK_INT(byte, 77);
+  CHECK_INT(size, 77);
+}
+
 static void check_frees_do_nothing(parent_t *parent) {
   /* Errors and details refer to nothing else, so they can still be read. */
   CHECK(strlen(blobferry_error_message(parent->failed.error)) > 0);
   CHECK_INT(blobferry_details_size(parent->found.details), 1);
   blobferry_error_free(parent->failed.error);
   blobferry_details_free(parent->found.details);
+  blobferry_reader_free(parent->reader);
+  blobferry_writer_free(parent->writer);
   blobferry_list_free(parent->list);
   blobferry_cq_free(parent->cq);
   blobferry_cq_free(parent->fd_cq);
@@ -160,6 +197,7 @@ static _Noreturn void live_as_a_child(parent_t *parent) {
   atomic_store(&failures_in_test, 0);
   check_service_and_queue_are_forked(parent);
   check_store_is_forked(parent);
+  check_streams_are_forked(parent);
   check_frees_do_nothing(parent);
   use_a_service_of_its_own();
   leave(atomic_load(&failures_in_test) == 0 ? 0 : 1);

@@ -1,17 +1,9 @@
 /*
- * Readers over a network: what they ask for, how far ahead, how they go on where
- * something broke off, and where they must not.
+ * Readers over a network: what they ask for, how far ahead, and what becomes of it
+ * when they end. net_reader_state.c has what breaks off and what changes.
  */
 #include "server/ranges.h"
 #include "streams.h"
-
-static blobferry_reader_options_t in_parts(uint64_t max_prefetch, uint32_t max_in_flight) {
-  blobferry_reader_options_t options = BLOBFERRY_READER_OPTIONS_INIT;
-  options.part_size = PART;
-  options.max_prefetch = max_prefetch;
-  options.max_in_flight = max_in_flight;
-  return options;
-}
 
 static void answer(exchange_t *exchange, void *context) { object_answer(exchange, context); }
 
@@ -30,7 +22,7 @@ static void check_tiles(server_t *server, uint64_t offset, uint64_t wanted) {
   CHECK_INT(covered, wanted);
 }
 
-/* -- what is asked for --------------------------------------------------------------------------------- */
+/* -- what is asked for ------------------------------------------------------------------------------- */
 
 static void every_byte_is_asked_for_once(void) {
   static const kind_t   kinds[] = {HTTP, S3, AZURE, GCS};
@@ -43,7 +35,7 @@ static void every_byte_is_asked_for_once(void) {
         object_t                   object = object_of(totals[t]);
         server_t                  *server = server_start(answer, &object);
         fixture_t                  fixture = with_server(server, kinds[k], NO_OPTIONS);
-        blobferry_reader_options_t options = in_parts(0, 3);
+        blobferry_reader_options_t options = reader_parts(PART, 0, 3);
         blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
         uint64_t                   at = 0;
         for (; at < totals[t]; at += reads[r]) {
@@ -97,7 +89,7 @@ static void max_in_flight_is_kept_to(void) {
     gated_t                    gated = {object_of(20 * PART), {false, 0}, 1};
     server_t                  *server = server_start(answer_behind_a_gate, &gated);
     fixture_t                  fixture = with_server(server, S3, NO_OPTIONS);
-    blobferry_reader_options_t options = in_parts(20 * PART, limit);
+    blobferry_reader_options_t options = reader_parts(PART, 20 * PART, limit);
     blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
     check_read(&fixture, reader, 100, 100, 1, 0);
     AWAIT(gate_waiting(server, &gated.gate) == limit);
@@ -117,7 +109,7 @@ static void max_prefetch_is_kept_to(void) {
   object_t                   object = object_of(20 * PART);
   server_t                  *server = server_start(answer, &object);
   fixture_t                  fixture = with_server(server, S3, NO_OPTIONS);
-  blobferry_reader_options_t options = in_parts(5 * PART, 2);
+  blobferry_reader_options_t options = reader_parts(PART, 5 * PART, 2);
   blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
   check_requests(server, 0);
   for (size_t part = 0; part < 20; part++) {
@@ -135,14 +127,14 @@ static void max_prefetch_is_kept_to(void) {
   server_free(server);
 }
 
-/* -- seeks --------------------------------------------------------------------------------------------- */
+/* -- seeks ------------------------------------------------------------------------------------------- */
 
 static void a_seek_keeps_what_fits_and_asks_for_the_rest(void) {
   watch(__func__);
   object_t                   object = object_of(50 * PART);
   server_t                  *server = server_start(answer, &object);
   fixture_t                  fixture = with_server(server, S3, NO_OPTIONS);
-  blobferry_reader_options_t options = in_parts(5 * PART, 5);
+  blobferry_reader_options_t options = reader_parts(PART, 5 * PART, 5);
   blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
   uint64_t                   first, last;
   check_read(&fixture, reader, 100, 100, 1, 0);
@@ -153,11 +145,11 @@ static void a_seek_keeps_what_fits_and_asks_for_the_rest(void) {
   must_seek(reader, 3 * PART + 5); /* ahead, within what was asked for */
   check_read(&fixture, reader, 100, 100, 1, 3 * PART + 5);
   AWAIT(server_requests(server) == 8);
-  CHECK(server_find(server, "GET", "key", 5) != NULL && record_range(server_find(server, "GET", "key", 5), &first, &last));
+  CHECK(record_range(server_record(server, 5), &first, &last));
   CHECK(first >= 5 * PART);
   must_seek(reader, 40 * PART + 5); /* far: what follows begins there */
   check_read(&fixture, reader, 100, 100, 1, 40 * PART + 5);
-  CHECK(record_range(server_find(server, "GET", "key", 8), &first, &last));
+  CHECK(record_range(server_record(server, 8), &first, &last));
   CHECK(first >= 8 * PART);
   AWAIT(server_requests(server) >= 13);
   must_seek(reader, 60 * PART); /* behind the end */
@@ -169,216 +161,7 @@ static void a_seek_keeps_what_fits_and_asks_for_the_rest(void) {
   server_free(server);
 }
 
-/* -- what breaks off ----------------------------------------------------------------------------------- */
-
-typedef struct breaking {
-  object_t object;
-  size_t   every; /* every so many-th request breaks off */
-  uint64_t cut;   /* after so many bytes */
-  bool     by_reset, in_whole;
-  bool     fails; /* all requests but the first are refused */
-} breaking_t;
-
-static void answer_and_break(exchange_t *exchange, void *context) {
-  const breaking_t *breaking = context;
-  object_answer_t   plan = object_plan(exchange, &breaking->object);
-  if (breaking->in_whole && plan.status == 206) plan_whole(&plan);
-  if (exchange->number % breaking->every != 0) {
-    object_send(exchange, &plan);
-    return;
-  }
-  plan.cut = breaking->cut;
-  object_send(exchange, &plan);
-  if (plan.count <= plan.cut) return;
-  if (breaking->by_reset) reset(exchange);
-  else finish(exchange);
-}
-
-static void a_part_that_breaks_off_is_resumed(void) {
-  static const kind_t kinds[] = {HTTP, S3, AZURE, GCS};
-  for (size_t k = 0; k < 4; k++)
-    for (int by_reset = 0; by_reset < 2; by_reset++) {
-      watch(__func__);
-      breaking_t                 breaking = {object_of(20 * PART), 2, 5000, by_reset, false, false};
-      server_t                  *server = server_start(answer_and_break, &breaking);
-      fixture_t                  fixture = with_server(server, kinds[k], NO_OPTIONS);
-      blobferry_reader_options_t options = in_parts(0, 3);
-      blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
-      for (uint64_t at = 0; at < 20 * PART; at += 2 * PART) check_read(&fixture, reader, 2 * PART, 2 * PART, 1, at);
-      check_read(&fixture, reader, 10, 0, 1, 20 * PART);
-      blobferry_reader_free(reader);
-      fixture_free(&fixture);
-      server_free(server);
-    }
-}
-
-/* A server that knows no ranges sends it all again: the reader goes on where it was, if it is the same object. */
-static void a_stream_that_breaks_off_is_resumed(void) {
-  watch(__func__);
-  breaking_t          breaking = {object_of(20 * PART), 2, 130000, true, true, false};
-  server_t           *server = server_start(answer_and_break, &breaking);
-  fixture_t           fixture = with_server(server, HTTP, NO_OPTIONS);
-  blobferry_reader_t *reader = reader_with(&fixture, "key", NULL);
-  for (uint64_t at = 0; at < 20 * PART; at += PART) check_read(&fixture, reader, PART, PART, 1, at);
-  check_read(&fixture, reader, 10, 0, 1, 20 * PART);
-  CHECK_INT(size_of(reader), 20 * PART);
-  check_requests(server, 2);
-  must_seek(reader, 5000);
-  check_read(&fixture, reader, PART, PART, 1, 5000);
-  blobferry_reader_free(reader);
-  fixture_free(&fixture);
-  server_free(server);
-}
-
-static void a_stream_without_a_state_can_only_begin_again(void) {
-  watch(__func__);
-  breaking_t breaking = {object_of(20 * PART), 2, 130000, true, true, false};
-  breaking.object.etag = breaking.object.last_modified = NULL;
-  server_t           *server = server_start(answer_and_break, &breaking);
-  fixture_t           fixture = with_server(server, HTTP, NO_OPTIONS);
-  blobferry_reader_t *reader = reader_with(&fixture, "key", NULL);
-  check_read(&fixture, reader, PART, PART, 1, 0);
-  for (uint64_t at = PART; at < 13 * PART; at += PART) {
-    got_t got = read_some(&fixture, reader, PART);
-    if (got.completion.status == BLOBFERRY_E_CHANGED) {
-      got_free(&got);
-      break;
-    }
-    check_got(&got, PART, 1, at);
-  }
-  /* What had come can still be read; no more. */
-  must_seek(reader, 15 * PART);
-  check_read_fails(&fixture, reader, BLOBFERRY_E_CHANGED, "seek to 0");
-  must_seek(reader, 0);
-  for (uint64_t at = 0; at < 20 * PART; at += PART) check_read(&fixture, reader, PART, PART, 1, at);
-  blobferry_reader_free(reader);
-  fixture_free(&fixture);
-  server_free(server);
-}
-
-static void answer_the_first_alone(exchange_t *exchange, void *context) {
-  const breaking_t *breaking = context;
-  if (exchange->number > 0 && breaking->fails) reply_error(exchange, 500, "InternalError", "no luck");
-  else object_answer(exchange, &breaking->object);
-}
-
-/* What fails is told; what had come is not lost, and it goes on when the server does. */
-static void a_read_that_fails_leaves_the_position(void) {
-  watch(__func__);
-  breaking_t                 breaking = {object_of(10 * PART), 1, 0, false, false, true};
-  server_t                  *server = server_start(answer_the_first_alone, &breaking);
-  fixture_t                  fixture = with_server(server, S3, OPTIONS({"max_retries", "2"}));
-  blobferry_reader_options_t options = in_parts(0, 1);
-  blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
-  check_read(&fixture, reader, PART / 2, PART / 2, 1, 0);
-  for (int i = 0; i < 3; i++) {
-    got_t got = read_some(&fixture, reader, PART);
-    guarded_free(&got.memory);
-    CHECK_INT(blobferry_error_attempts(got.completion.error), 3);
-    check_outcome(got.completion, BLOBFERRY_E_SERVER, "no luck");
-    CHECK_INT(blobferry_reader_position(reader), PART / 2);
-    check_read(&fixture, reader, 100, 100, 1, PART / 2);
-    must_seek(reader, PART / 2);
-  }
-  breaking.fails = false;
-  check_read(&fixture, reader, 10 * PART, 10 * PART - PART / 2, 1, PART / 2);
-  blobferry_reader_free(reader);
-  fixture_free(&fixture);
-  server_free(server);
-}
-
-static void a_deadline_tells_what_it_was_waiting_for(void) {
-  watch(__func__);
-  breaking_t                 breaking = {object_of(10 * PART), 1, 0, false, false, true};
-  server_t                  *server = server_start(answer_the_first_alone, &breaking);
-  fixture_t                  fixture = with_server(server, S3, OPTIONS({"max_retries", "1000"}));
-  blobferry_reader_options_t options = in_parts(0, 1);
-  blobferry_read_options_t   read = BLOBFERRY_READ_OPTIONS_INIT;
-  blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
-  guarded_t                  memory = guarded_new(PART);
-  check_read(&fixture, reader, PART, PART, 1, 0);
-  read.timeout_ms = 200;
-  must(blobferry_reader_read(reader, fixture.cq, memory.data, PART, &read, 0, NULL, NULL), NULL, "read");
-  check_outcome(wait_one(fixture.cq), BLOBFERRY_E_DEADLINE, "no luck");
-  breaking.fails = false;
-  check_read(&fixture, reader, PART, PART, 1, PART);
-  guarded_free(&memory);
-  blobferry_reader_free(reader);
-  fixture_free(&fixture);
-  server_free(server);
-}
-
-/* -- one state ----------------------------------------------------------------------------------------- */
-
-typedef struct changing {
-  object_t before, after;
-  size_t   at;
-  bool     in_whole;
-} changing_t;
-
-static void answer_changing(exchange_t *exchange, void *context) {
-  const changing_t *it = context;
-  object_answer_t   plan = object_plan(exchange, exchange->number >= it->at ? &it->after : &it->before);
-  if (it->in_whole) plan_whole(&plan);
-  if (it->in_whole && exchange->number == 0) plan.cut = 5 * PART;
-  object_send(exchange, &plan);
-  if (it->in_whole && exchange->number == 0) reset(exchange);
-}
-
-static void two_states_are_never_mixed(void) {
-  static const kind_t kinds[] = {HTTP, S3, AZURE, GCS};
-  for (size_t k = 0; k < 4; k++)
-    for (size_t at = 1; at < 8; at += 3)
-      for (int in_whole = 0; in_whole < 2; in_whole++) {
-        watch(__func__);
-        changing_t                 it = {object_of(10 * PART), object_of(10 * PART), in_whole ? 1 : at, in_whole};
-        blobferry_reader_options_t options = in_parts(2 * PART, 2);
-        uint64_t                   position = 0;
-        it.after.seed = 2;
-        it.after.etag = ANOTHER_ETAG;
-        server_t           *server = server_start(answer_changing, &it);
-        fixture_t           fixture = with_server(server, kinds[k], NO_OPTIONS);
-        blobferry_reader_t *reader = reader_with(&fixture, "key", &options);
-        for (int reads = 0; reads < 10; reads++) {
-          got_t got = read_some(&fixture, reader, PART);
-          if (got.completion.status != BLOBFERRY_OK) {
-            guarded_free(&got.memory);
-            check_outcome(got.completion, BLOBFERRY_E_CHANGED, "changed");
-            break;
-          }
-          check_got(&got, PART, 1, position);
-          position += PART;
-        }
-        CHECK(position < 10 * PART);
-        check_read_fails(&fixture, reader, BLOBFERRY_E_CHANGED, "changed");
-        must_seek(reader, 0);
-        if (in_whole) check_read_fails(&fixture, reader, BLOBFERRY_E_CHANGED, "changed");
-        blobferry_reader_free(reader);
-        fixture_free(&fixture);
-        server_free(server);
-      }
-}
-
-static void if_match_is_asked_for(void) {
-  watch(__func__);
-  object_t                   object = object_of(5 * PART);
-  server_t                  *server = server_start(answer, &object);
-  fixture_t                  fixture = with_server(server, S3, NO_OPTIONS);
-  blobferry_reader_options_t options = in_parts(0, 2);
-  options.if_match = ANOTHER_ETAG;
-  blobferry_reader_t *reader = reader_with(&fixture, "key", &options);
-  check_read_fails(&fixture, reader, BLOBFERRY_E_PRECONDITION, "key");
-  CHECK_TEXT(record_header(server_record(server, 0), "if-match"), ANOTHER_ETAG);
-  blobferry_reader_free(reader);
-  options.if_match = AN_ETAG;
-  reader = reader_with(&fixture, "key", &options);
-  check_read(&fixture, reader, 5 * PART, 5 * PART, 1, 0);
-  blobferry_reader_free(reader);
-  fixture_free(&fixture);
-  server_free(server);
-}
-
-/* -- streams ------------------------------------------------------------------------------------------- */
+/* -- streams ----------------------------------------------------------------------------------------- */
 
 typedef struct endless {
   object_t      object;
@@ -437,21 +220,37 @@ static void a_stream_waits_for_its_caller(void) {
     endless_t                  it = {.object = object_of(64 << 20), .is_chunked = is_chunked};
     server_t                  *server = server_start(answer_in_whole, &it);
     fixture_t                  fixture = with_server(server, HTTP, NO_OPTIONS);
-    blobferry_reader_options_t options = in_parts(1 << 20, 1);
+    blobferry_reader_options_t options = reader_parts(PART, 1 << 20, 1);
     blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
     check_read(&fixture, reader, 100, 100, 1, 0);
     for (uint64_t before = 1; before != atomic_load(&it.sent); sleep_us(100000)) before = atomic_load(&it.sent);
     CHECK(atomic_load(&it.sent) < 40 << 20); /* the rest is in buffers of the system */
     must_seek(reader, 63 << 20);
     check_read(&fixture, reader, 2 << 20, 1 << 20, 1, 63 << 20);
-    check_requests(server, 1);
     blobferry_reader_free(reader);
     fixture_free(&fixture);
     server_free(server);
   }
 }
 
-/* -- ends ---------------------------------------------------------------------------------------------- */
+/* A caller who takes nothing keeps no connection from others, where the object can be asked for again. */
+static void an_idle_stream_gives_its_connection_up(void) {
+  watch(__func__);
+  endless_t                  it = {.object = object_of(20 << 20)};
+  server_t                  *server = server_start(answer_in_whole, &it);
+  fixture_t                  fixture = with_server(server, HTTP, OPTIONS({"max_connections", "1"}));
+  blobferry_reader_options_t options = reader_parts(PART, 1 << 20, 1);
+  blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
+  check_read(&fixture, reader, 100, 100, 1, 0);
+  check_outcome(get(&fixture, "another"), BLOBFERRY_E_TOO_SMALL, "");
+  check_read(&fixture, reader, 20 << 20, (20 << 20) - 100, 1, 100);
+  check_requests(server, 3);
+  blobferry_reader_free(reader);
+  fixture_free(&fixture);
+  server_free(server);
+}
+
+/* -- ends -------------------------------------------------------------------------------------------- */
 
 /* The connections of a freed reader are closed, and nothing more is asked for. */
 static void a_freed_reader_stops_asking(void) {
@@ -459,7 +258,7 @@ static void a_freed_reader_stops_asking(void) {
   gated_t                    gated = {object_of(20 * PART), {false, 0}, 1};
   server_t                  *server = server_start(answer_behind_a_gate, &gated);
   fixture_t                  fixture = with_server(server, S3, NO_OPTIONS);
-  blobferry_reader_options_t options = in_parts(20 * PART, 3);
+  blobferry_reader_options_t options = reader_parts(PART, 20 * PART, 3);
   blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
   check_read(&fixture, reader, 100, 100, 1, 0);
   AWAIT(gate_waiting(server, &gated.gate) == 3);
@@ -476,7 +275,7 @@ static void a_cancelled_read_loses_nothing(void) {
   gated_t                    gated = {object_of(4 * PART), {false, 0}, 1};
   server_t                  *server = server_start(answer_behind_a_gate, &gated);
   fixture_t                  fixture = with_server(server, S3, NO_OPTIONS);
-  blobferry_reader_options_t options = in_parts(0, 2);
+  blobferry_reader_options_t options = reader_parts(PART, 0, 2);
   blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
   uint8_t                   *data = malloc(2 * PART);
   for (int i = 0; i < 5; i++) {
@@ -508,7 +307,7 @@ static void a_service_is_freed_beside_a_reader(void) {
     object_t                   object = object_of(20 * PART);
     server_t                  *server = server_start(answer_and_stall, &object);
     fixture_t                  fixture = with_server(server, S3, NO_OPTIONS);
-    blobferry_reader_options_t options = in_parts(20 * PART, 3);
+    blobferry_reader_options_t options = reader_parts(PART, 20 * PART, 3);
     blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
     check_read(&fixture, reader, 100, 100, 1, 0);
     AWAIT(server_requests(server) == 4);
@@ -521,8 +320,6 @@ static void a_service_is_freed_beside_a_reader(void) {
 
 TESTS(TEST(every_byte_is_asked_for_once), TEST(an_empty_object_ends_at_once), TEST(max_in_flight_is_kept_to),
       TEST(max_prefetch_is_kept_to), TEST(a_seek_keeps_what_fits_and_asks_for_the_rest),
-      TEST(a_part_that_breaks_off_is_resumed), TEST(a_stream_that_breaks_off_is_resumed),
-      TEST(a_stream_without_a_state_can_only_begin_again), TEST(a_read_that_fails_leaves_the_position),
-      TEST(a_deadline_tells_what_it_was_waiting_for), TEST(two_states_are_never_mixed), TEST(if_match_is_asked_for),
-      TEST(what_has_no_length_is_one_stream), TEST(a_stream_waits_for_its_caller), TEST(a_freed_reader_stops_asking),
+      TEST(what_has_no_length_is_one_stream), TEST(a_stream_waits_for_its_caller),
+      TEST(an_idle_stream_gives_its_connection_up), TEST(a_freed_reader_stops_asking),
       TEST(a_cancelled_read_loses_nothing), TEST(a_service_is_freed_beside_a_reader))

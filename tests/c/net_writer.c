@@ -215,8 +215,11 @@ static void parts_wait_for_the_budget_of_the_service(void) {
   must(blobferry_service_new(&service, &small.service, NULL), NULL, "blobferry_service_new");
   small.cq = new_cq(small.service, 4, BLOBFERRY_WAKE_NONE);
   snprintf(base, sizeof base, "http://127.0.0.1:%d", setting.server->port);
-  const blobferry_pair_t pairs[] = {{"endpoint", base},           {"allow_http", "true"},         {"region", "us-east-1"},
-                                    {"access_key_id", "AKIDEXAMPLE"}, {"secret_access_key", "secret"}};
+  const blobferry_pair_t pairs[] = {{"endpoint", base},
+                                    {"allow_http", "true"},
+                                    {"access_key_id", "AKIDEXAMPLE"},
+                                    {"secret_access_key", "secret"},
+                                    {"region", "us-east-1"}};
   must(blobferry_store_open(small.service, "s3://bucket", pairs, 5, &store, NULL), NULL, "blobferry_store_open");
   small.store = store;
   blobferry_writer_options_t options = in_parts(4);
@@ -366,7 +369,8 @@ static void nothing_is_left_of_an_upload(void) {
       if (way == CANCEL || way == DEADLINE) {
         setting.behind.holds_parts = true;
         write.timeout_ms = way == DEADLINE ? 30 : 0;
-        must(blobferry_writer_write(writer, setting.fixture.cq, more, 4 * PART, &write, 1, &ticket, NULL), NULL, "write");
+        must(blobferry_writer_write(writer, setting.fixture.cq, more, 4 * PART, &write, 1, &ticket, NULL), NULL,
+             "write");
         if (way == CANCEL) {
           AWAIT(gate_waiting(setting.server, &setting.behind.parts) == 2);
           must_cancel(setting.fixture.cq, ticket);

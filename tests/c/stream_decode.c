@@ -52,7 +52,8 @@ static void check_decodes(const fixture_t *fixture, const char *key, uint32_t co
     size_t              got = 0;
     blobferry_reader_t *reader = decoder_of(fixture, key, automatic ? BLOBFERRY_COMPRESSION_AUTO : compression);
     uint8_t            *data = read_all(fixture, reader, automatic ? 1000000 : 77777, &got);
-    if (got != size || memcmp(data, wanted, size) != 0) FAIL("%s decodes to %zu bytes, wanted %zu, or others", key, got, size);
+    if (got != size || memcmp(data, wanted, size) != 0)
+      FAIL("%s decodes to %zu bytes, wanted %zu, or others", key, got, size);
     free(data);
     blobferry_reader_free(reader);
   }
@@ -60,7 +61,8 @@ static void check_decodes(const fixture_t *fixture, const char *key, uint32_t co
 
 static void put_bytes(const fixture_t *fixture, const char *key, const void *bytes, size_t size) {
   blobferry_error_t *error = NULL;
-  blobferry_status_t submitted = blobferry_object_put(fixture->store, fixture->cq, key, bytes, size, NULL, 0, NULL, &error);
+  blobferry_status_t submitted =
+      blobferry_object_put(fixture->store, fixture->cq, key, bytes, size, NULL, 0, NULL, &error);
   check_outcome(outcome_of(fixture, submitted, error), BLOBFERRY_OK, "");
 }
 
@@ -101,7 +103,8 @@ static void what_others_pack_is_read(void) {
       {"zstd", "zstd -qc text >a.zst", "a.zst", BLOBFERRY_COMPRESSION_ZSTD, 1},
       {"zstd", "zstd -qc -19 text >b.zst; zstd -qc --no-check text >>b.zst", "b.zst", BLOBFERRY_COMPRESSION_ZSTD, 2},
       {"zstd", "zstd -qc --ultra -22 --long=27 text >c.zst", "c.zst", BLOBFERRY_COMPRESSION_ZSTD, 1},
-      {"python3", "python3 -c 'import zlib; open(\"a.zz\", \"wb\").write(zlib.compress(open(\"text\", \"rb\").read()))'",
+      {"python3", "python3 -c 'import zlib; t = open(\"text\", \"rb\").read(); "
+                  "open(\"a.zz\", \"wb\").write(zlib.compress(t))'",
        "a.zz", BLOBFERRY_COMPRESSION_DEFLATE, 1},
       {"python3", "python3 -c 'import zlib; c = zlib.compressobj(wbits=-15); t = open(\"text\", \"rb\").read(); "
                   "open(\"b.zz\", \"wb\").write(c.compress(t) + c.flush())'",
@@ -149,7 +152,8 @@ static void what_is_packed_others_read(void) {
 /* -- what tells how it is packed ------------------------------------------------------------------------ */
 
 static void what_is_not_packed_is_given_as_it_is(void) {
-  static const char *const texts[] = {"", "x", "\x1f", "\x1f\x8b", "\x28\xb5\x2f", "x^2 + y^2", "plain text", "\x78\x9c"};
+  static const char *const texts[] = {"",          "x",          "\x1f",    "\x1f\x8b", "\x28\xb5\x2f",
+                                      "x^2 + y^2", "plain text", "\x78\x9c"};
   fixture_t                fixture = in_memory();
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     size_t size = strlen(texts[i]), got = 0;

@@ -165,7 +165,8 @@ static void readers_agree(const fixture_t *fixture, long steps, size_t size) {
   for (uint32_t compression = 0; compression < 4; compression++) {
     watch(names[compression]);
     content_t content = new_content(fixture, names[compression], size, compression);
-    for (int reader = 0; reader < 4; reader++) read_by_dice(fixture, &content, dice + compression + 4 * (uint64_t)reader, steps);
+    for (uint64_t reader = 0; reader < 4; reader++)
+      read_by_dice(fixture, &content, dice + compression + 4 * reader, steps);
     free(content.data);
   }
   content_t empty = new_content(fixture, "read/empty", 0, BLOBFERRY_COMPRESSION_NONE);
@@ -252,7 +253,8 @@ static bool end_writer(writing_t *writing) {
   }
 }
 
-static void writers_agree(const fixture_t *fixture, long writers, uint64_t part_size, uint64_t piece, uint64_t most) {
+static void writers_agree(const fixture_t *fixture, long writers, uint64_t part_size, uint64_t piece,
+                          uint64_t most) {
   known_t  known = {false, 0, 0};
   uint64_t dice = test_seed();
   long     finished = 0;

@@ -8,8 +8,23 @@
 
 #include "verbs.h"
 
+#include <dirent.h>
+
+/* In memory, or in a folder. */
+static inline fixture_t fixture_of(int kind) { return kind == 0 ? in_memory() : in_folder(); }
+static inline fixture_t in_faults(void) { return with_url("fault://test", NULL, 0); }
+
 static const blobferry_reader_options_t usual_reader = BLOBFERRY_READER_OPTIONS_INIT;
 static const blobferry_writer_options_t usual_writer = BLOBFERRY_WRITER_OPTIONS_INIT;
+
+static inline blobferry_reader_options_t reader_parts(uint64_t part_size, uint64_t max_prefetch,
+                                                      uint32_t max_in_flight) {
+  blobferry_reader_options_t options = BLOBFERRY_READER_OPTIONS_INIT;
+  options.part_size = part_size;
+  options.max_prefetch = max_prefetch;
+  options.max_in_flight = max_in_flight;
+  return options;
+}
 
 /* -- readers ------------------------------------------------------------------------------------------- */
 
@@ -177,6 +192,17 @@ static inline void must_finish(const fixture_t *fixture, blobferry_writer_t *wri
   CHECK(completion.details == NULL);
   check_outcome(completion, BLOBFERRY_OK, "");
   blobferry_writer_free(writer);
+}
+
+/* How many names there are in the folder of the fixture, whatever they begin with. */
+static inline int names_in(const fixture_t *fixture) {
+  int            count = 0;
+  DIR           *folder = opendir(fixture->folder);
+  struct dirent *entry;
+  while (folder != NULL && (entry = readdir(folder)) != NULL)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) count++;
+  if (folder != NULL) closedir(folder);
+  return count;
 }
 
 /* There must be no such object. */
