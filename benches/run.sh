@@ -10,9 +10,13 @@ cargo build --release --package blobferry-bench
 
 case " $* " in
   *" --only empty "* | *" --only bytes "* | *" --only queued "*) ;;
-  *)
+  *" --only net "*)
     tests/packages openssl
     if ! [ -x .tools/nginx/nginx ] && ! command -v nginx >/dev/null; then tests/servers/install.sh; fi
+    ;;
+  *)
+    tests/servers/install.sh
+    benches/rivals.sh
     ;;
 esac
 

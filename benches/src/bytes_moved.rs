@@ -7,7 +7,7 @@ use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 
-use crate::abi::Library;
+use crate::abi::{Library, Way};
 use crate::floor;
 use crate::folder::Folder;
 use crate::measure::{Case, Clock, Measured, Role};
@@ -35,6 +35,11 @@ impl Shape {
         Case::new(name, requests as u64, self.bytes())
     }
 
+    /// The case with the library submitting in batches, where there are enough requests for that to matter.
+    fn in_batches<'a>(&self, case: Case<'a>, run: impl FnMut() + 'a) -> Case<'a> {
+        if self.requests < 1000 { case } else { case.with(Role::Ours, "blobferry, in batches", run) }
+    }
+
     /// As many keys as requests are in flight: no two requests of one moment are for the same object.
     fn keys(&self) -> Vec<String> {
         (0..self.in_flight).map(|number| format!("object-{number}")).collect()
@@ -43,8 +48,14 @@ impl Shape {
 
 /// Measures and prints all of it. `large` is the size of the largest object.
 pub fn run(library: &'static Library, large: usize, repetitions: usize, targets: &mut Targets) {
+    let small = |in_flight| Shape { size: 4 << 10, requests: 2048, in_flight };
     let shapes = [
-        Shape { size: 4 << 10, requests: 2048, in_flight: 64 },
+        small(1),
+        small(4),
+        small(16),
+        small(64),
+        small(256),
+        small(1024),
         Shape { size: 8 << 20, requests: 16, in_flight: 4 },
         Shape { size: large, requests: 1, in_flight: 1 },
     ];
@@ -60,9 +71,14 @@ fn buffers(shape: Shape) -> RefCell<Vec<Vec<u8>>> {
     RefCell::new((0..shape.in_flight).map(|number| vec![number as u8 + 1; shape.size]).collect())
 }
 
+/// The library, submitting one by one and in batches.
+fn both_ways(library: &'static Library, url: &str, keys: &[String]) -> [Ours; 2] {
+    [Way::OneByOne, Way::InBatches].map(|way| Ours::new(library, url, &[], keys).with(way))
+}
+
 fn on_files(library: &'static Library, shape: Shape, repetitions: usize, targets: &mut Targets) {
     let (folder, keys, buffers, requests) = (Folder::new(), shape.keys(), buffers(shape), shape.requests);
-    let ours = Ours::new(library, &format!("file://{}", folder.path().display()), &[], &keys);
+    let [ours, batched] = both_ways(library, &format!("file://{}", folder.path().display()), &keys);
     let local = LocalFileSystem::new_with_prefix(folder.path()).expect("the folder is there");
     let raw = Raw::new(Box::new(local), &keys);
 
@@ -76,6 +92,7 @@ fn on_files(library: &'static Library, shape: Shape, repetitions: usize, targets
         .with(Role::Ours, "blobferry", || ours.put(&buffers.borrow(), requests, &mut ()))
         .with(Role::Rival, "object_store, of its own Bytes", || raw.put(&given, requests, shape.in_flight))
         .with(Role::Rival, "object_store, copied from the buffer", || raw.put_from(&buffers.borrow(), requests));
+    let case = shape.in_batches(case, || batched.put(&buffers.borrow(), requests, &mut ()));
     finish(case, shape, repetitions, Some((targets, 1.3, "write")));
     drop(given);
 
@@ -89,6 +106,7 @@ fn on_files(library: &'static Library, shape: Shape, repetitions: usize, targets
         .with(Role::Rival, "object_store, copied to the buffer", || {
             raw.get_into(&mut buffers.borrow_mut(), requests);
         });
+    case = shape.in_batches(case, || batched.get(&mut buffers.borrow_mut(), requests, &mut ()));
     if shape.size > PART {
         case = case.with(Role::Rival, "object_store, in parts, copied", || {
             raw.get_parts_into(&mut buffers.borrow_mut()[0], PART, PARTS_IN_FLIGHT);
@@ -99,7 +117,7 @@ fn on_files(library: &'static Library, shape: Shape, repetitions: usize, targets
 
 fn on_memory(library: &'static Library, shape: Shape, repetitions: usize) {
     let (keys, buffers, requests) = (shape.keys(), buffers(shape), shape.requests);
-    let ours = Ours::new(library, "memory://bench", &[], &keys);
+    let [ours, batched] = both_ways(library, "memory://bench", &keys);
     let raw = Raw::new(Box::new(InMemory::new()), &keys);
     let mut other = vec![1; shape.size];
 
@@ -112,6 +130,7 @@ fn on_memory(library: &'static Library, shape: Shape, repetitions: usize) {
         .with(Role::Rival, "memcpy to new memory", || floor::copy_to_new(&mut kept, &buffers.borrow(), requests))
         .with(Role::Rival, "object_store, of its own Bytes", || raw.put(&given, requests, shape.in_flight))
         .with(Role::Rival, "object_store, copied from the buffer", || raw.put_from(&buffers.borrow(), requests));
+    let case = shape.in_batches(case, || batched.put(&buffers.borrow(), requests, &mut ()));
     finish(case, shape, repetitions, None);
     drop((given, kept));
 
@@ -123,6 +142,7 @@ fn on_memory(library: &'static Library, shape: Shape, repetitions: usize) {
         .with(Role::Rival, "object_store, copied to the buffer", || {
             raw.get_into(&mut buffers.borrow_mut(), requests);
         });
+    let case = shape.in_batches(case, || batched.get(&mut buffers.borrow_mut(), requests, &mut ()));
     finish(case, shape, repetitions, None);
 }
 

@@ -31,12 +31,18 @@ pub type Run<'a> = Box<dyn FnMut(&mut Latencies) + 'a>;
 #[derive(Default)]
 pub struct Latencies {
     seconds: Vec<f64>,
+    elsewhere: Option<(f64, f64)>,
 }
 
 impl Latencies {
     /// Adds one request.
     pub fn add(&mut self, latency: Duration) {
         self.seconds.push(latency.as_secs_f64());
+    }
+
+    /// Says that another process did the work, and how many seconds of CPU and of wall time it took there.
+    pub fn spent_elsewhere(&mut self, cpu: f64, wall: f64) {
+        self.elsewhere = Some((cpu, wall));
     }
 }
 
@@ -118,14 +124,20 @@ fn cost_of(run: &mut Run<'_>) -> Cost {
     let (cpu, begun) = (process_cpu(), Instant::now());
     run(&mut latencies);
     let (wall, cpu) = (begun.elapsed(), process_cpu() - cpu);
+    let (cpu, wall) = latencies.elsewhere.unwrap_or((cpu.as_secs_f64(), wall.as_secs_f64()));
     let mut latencies = latencies.seconds;
     latencies.sort_by(f64::total_cmp);
     let at = |place| (!latencies.is_empty()).then(|| quantile(&latencies, place));
-    Cost { repetition: 0, cpu: cpu.as_secs_f64(), wall: wall.as_secs_f64(), p50: at(0.5), p99: at(0.99) }
+    Cost { repetition: 0, cpu, wall, p50: at(0.5), p99: at(0.99) }
 }
 
 fn process_cpu() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("getrusage of this process");
+    cpu_of(UsageWho::RUSAGE_SELF)
+}
+
+/// User and system time of this process, or of those that it has waited for.
+pub fn cpu_of(who: UsageWho) -> Duration {
+    let usage = getrusage(who).expect("getrusage");
     duration_of(usage.user_time()) + duration_of(usage.system_time())
 }
 
@@ -152,6 +164,13 @@ pub struct Result {
     costs: Vec<Cost>,
 }
 
+impl Result {
+    /// How many times it was measured.
+    pub fn runs(&self) -> usize {
+        self.costs.len()
+    }
+}
+
 /// Which of the two clocks.
 #[derive(Clone, Copy)]
 pub enum Clock {
@@ -171,6 +190,11 @@ impl Cost {
 }
 
 impl Measured {
+    /// Seconds of one run.
+    pub fn seconds(&self, result: &Result, clock: Clock) -> Spread {
+        Spread::of(result.costs.iter().map(|cost| cost.on(clock)))
+    }
+
     /// Microseconds per request.
     pub fn per_request(&self, result: &Result, clock: Clock) -> Spread {
         Spread::of(result.costs.iter().map(|cost| cost.on(clock) * 1e6 / self.requests as f64))

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::time::Instant;
 
-use crate::abi::{Library, Queue, Service, ServiceOptions, Store, Wake, Watch};
+use crate::abi::{Library, Queue, Service, ServiceOptions, Store, Wake, Watch, Way};
 use crate::measure::Latencies;
 
 /// The library's own size of parts: the raw crate is given the same plan.
@@ -27,10 +27,20 @@ impl Ours {
         Ours { store: service.open(url, options), queue: service.queue(0, Wake::None), keys, _service: service }
     }
 
+    /// The same, which submits in this way.
+    pub fn with(self, way: Way) -> Ours {
+        Ours { queue: self.queue.with(way), ..self }
+    }
+
     /// Makes gets, as many at once as there are buffers.
     pub fn get<B: AsMut<[u8]>>(&self, buffers: &mut [B], requests: usize, watch: &mut dyn Watch) {
         let mut buffers: Vec<&mut [u8]> = buffers.iter_mut().map(B::as_mut).collect();
         self.queue.get_all(&self.store, &self.keys, &mut buffers, requests, watch);
+    }
+
+    /// Reads the object of the first key as a stream, a full buffer at a time. Gives how many bytes there were.
+    pub fn read(&self, buffer: &mut [u8], piece: impl FnMut(&[u8])) -> u64 {
+        self.queue.read_all(&self.store, &self.keys[0], buffer, piece)
     }
 
     /// Makes puts, as many at once as there are buffers.

@@ -1,22 +1,23 @@
 //! The empty round trip: the get of an object of no bytes from memory, there and back, with each kind of wake, beside
 //! a bare spawn on a work-stealing runtime and back.
 
-use std::ffi::CString;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ffi::{CStr, CString};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::abi::{Completion, Library, Queue, Service, ServiceOptions, Store, Submitter, Wake, read_wake};
+use crate::abi::{Batch, Completion, Library, Queue, Service, ServiceOptions, Store, Submitter, Wake, Way, read_wake};
 use crate::measure::{Case, Clock, Measured, Role};
 use crate::table::{Table, spread};
 use crate::targets::Targets;
 
 /// How many are under way at once, and how many a run makes in all.
-const LOADS: [(u64, u64); 3] = [(1, 2_000), (64, 32_000), (1024, 65_536)];
+const LOADS: [(u64, u64); 6] = [(1, 2_000), (4, 8_000), (16, 16_000), (64, 32_000), (256, 51_200), (1024, 65_536)];
 const IO_THREADS: [u32; 2] = [1, 2];
 /// More than are ever under way: a callback submits before its batch has given all its credits back.
 const CREDITS: u32 = 4096;
@@ -32,8 +33,10 @@ pub fn run(library: &'static Library, repetitions: usize, targets: &mut Targets)
             for (kind, name) in
                 [(Kind::Wait, "NONE/wait"), (Kind::Fd, "FD"), (Kind::Fn, "FN"), (Kind::Callback, "CALLBACK")]
             {
-                let name = format!("blobferry {name}, io_threads {}", side.io_threads);
-                case = case.with(Role::Ours, name, move || side.run(kind, in_flight, requests));
+                for (way, how) in Way::BOTH {
+                    let name = format!("blobferry {name}, io_threads {}{how}", side.io_threads);
+                    case = case.with(Role::Ours, name, move || side.run(kind, way, in_flight, requests));
+                }
             }
         }
         let case = case
@@ -111,33 +114,43 @@ impl Side {
         }
     }
 
-    fn run(&self, kind: Kind, in_flight: u64, requests: u64) {
+    fn run(&self, kind: Kind, way: Way, in_flight: u64, requests: u64) {
+        let load = (way, in_flight, requests);
         match kind {
-            Kind::Wait => self.ping_pong(&self.wait, in_flight, requests, |batch| self.wait.wait(batch)),
-            Kind::Fd => self.ping_pong(&self.fd, in_flight, requests, |batch| {
-                drain_or_sleep(&self.fd, batch, || read_wake(self.fd.descriptor()))
-            }),
-            Kind::Fn => self.ping_pong(&self.function, in_flight, requests, |batch| {
+            Kind::Wait => self.ping_pong(&self.wait, load, |batch| self.wait.wait(batch)),
+            Kind::Fd => self
+                .ping_pong(&self.fd, load, |batch| drain_or_sleep(&self.fd, batch, || read_wake(self.fd.descriptor()))),
+            Kind::Fn => self.ping_pong(&self.function, load, |batch| {
                 drain_or_sleep(&self.function, batch, || thread::park_timeout(Duration::from_secs(60)))
             }),
-            Kind::Callback => self.flow.run(&self.callback, in_flight, requests),
+            Kind::Callback => self.flow.run(&self.callback, load),
         }
     }
 
     /// Keeps `in_flight` requests under way until `requests` have finished.
-    fn ping_pong(&self, queue: &Queue, in_flight: u64, requests: u64, take: impl Fn(&mut [Completion]) -> usize) {
-        let submitter = queue.submitter();
-        let mut batch = [Completion::EMPTY; 256];
+    fn ping_pong(&self, queue: &Queue, load: Load, take: impl Fn(&mut [Completion]) -> usize) {
+        let (way, in_flight, requests) = load;
+        let mut completions = [Completion::EMPTY; 256];
+        let mut batch = Batch::default();
         let (mut submitted, mut finished) = (0, 0);
         while finished < requests {
-            while submitted < requests && submitted - finished < in_flight {
-                submitter.get_empty(&self.store, &self.key, submitted);
-                submitted += 1;
-            }
-            let count = take(&mut batch);
-            check(&batch[..count]);
+            let next = requests.min(finished + in_flight);
+            submit(queue.submitter(), way, &mut batch, &self.store, &self.key, submitted..next);
+            submitted = next;
+            let count = take(&mut completions);
+            check(&completions[..count]);
             finished += count as u64;
         }
+    }
+}
+
+/// How requests are submitted, how many are under way at once, how many in all.
+type Load = (Way, u64, u64);
+
+fn submit(to: Submitter<'_>, way: Way, batch: &mut Batch, store: &Store, key: &CStr, numbers: Range<u64>) {
+    match way {
+        Way::OneByOne => numbers.for_each(|number| to.get_empty(store, key, number)),
+        Way::InBatches => to.get_empty_in(batch, store, key, numbers),
     }
 }
 
@@ -162,6 +175,8 @@ fn drain_or_sleep(queue: &Queue, batch: &mut [Completion], sleep: impl Fn()) -> 
 struct Flow {
     to_submit: AtomicU64,
     to_finish: AtomicU64,
+    is_in_batches: AtomicBool,
+    batch: Mutex<Batch>,
     main: thread::Thread,
     store: Arc<Store>,
     key: CString,
@@ -169,18 +184,31 @@ struct Flow {
 
 impl Flow {
     fn new(store: Arc<Store>, key: CString) -> Flow {
-        Flow { to_submit: AtomicU64::new(0), to_finish: AtomicU64::new(0), main: thread::current(), store, key }
+        Flow {
+            to_submit: AtomicU64::new(0),
+            to_finish: AtomicU64::new(0),
+            is_in_batches: AtomicBool::new(false),
+            batch: Mutex::default(),
+            main: thread::current(),
+            store,
+            key,
+        }
     }
 
-    fn run(&self, queue: &Queue, in_flight: u64, requests: u64) {
+    fn run(&self, queue: &Queue, (way, in_flight, requests): Load) {
         self.to_submit.store(requests - in_flight, Ordering::SeqCst);
         self.to_finish.store(requests, Ordering::SeqCst);
-        for number in 0..in_flight {
-            queue.submitter().get_empty(&self.store, &self.key, number);
-        }
+        self.is_in_batches.store(way == Way::InBatches, Ordering::SeqCst);
+        self.submit(queue.submitter(), in_flight);
         while self.to_finish.load(Ordering::SeqCst) > 0 {
             thread::park();
         }
+    }
+
+    fn submit(&self, to: Submitter<'_>, count: u64) {
+        let way = if self.is_in_batches.load(Ordering::SeqCst) { Way::InBatches } else { Way::OneByOne };
+        let mut batch = self.batch.lock().expect("no panic before");
+        submit(to, way, &mut batch, &self.store, &self.key, 0..count);
     }
 
     fn on_batch(&self, submitter: Submitter<'_>, batch: &[Completion]) {
@@ -189,9 +217,7 @@ impl Flow {
         // Only this thread changes the numbers now.
         let next = count.min(self.to_submit.load(Ordering::SeqCst));
         self.to_submit.fetch_sub(next, Ordering::SeqCst);
-        for number in 0..next {
-            submitter.get_empty(&self.store, &self.key, number);
-        }
+        self.submit(submitter, next);
         if self.to_finish.fetch_sub(count, Ordering::SeqCst) == count {
             self.main.unpark();
         }

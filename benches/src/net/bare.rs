@@ -1,9 +1,4 @@
-//! A bare socket that speaks as much HTTP as it must: the floor. Blocking, on one thread, without waking or waiting for
-//! another; with many requests in flight there is a connection for each, and they take turns.
-
-use std::io::{IoSlice, Read, Write};
-use std::net::TcpStream;
-use std::time::Instant;
+//! The floor of the rows: bare sockets, one for each request in flight, which take turns.
 
 use bytes::{Bytes, BytesMut};
 use rustls::pki_types::ServerName;
@@ -11,13 +6,9 @@ use rustls::{ClientConnection, StreamOwned};
 
 use super::row::Row;
 use super::servers::Addresses;
-use super::{head, tls};
+use super::tls;
 use crate::measure::Latencies;
-
-const SCRATCH: usize = 256 << 10;
-
-trait Stream: Read + Write {}
-impl<T: Read + Write> Stream for T {}
+use crate::socket::{Connection, SCRATCH};
 
 /// As many connections as requests are in flight.
 pub struct Bare {
@@ -26,28 +17,20 @@ pub struct Bare {
     head: String,
 }
 
-struct Connection {
-    stream: Box<dyn Stream>,
-    /// When the last request was begun.
-    begun: Instant,
-}
-
 impl Bare {
     /// Connects. `head` is that of every request.
     fn new(addresses: &Addresses, port: u16, row: Row, head: String) -> Bare {
         let config = row.is_tls.then(|| tls::client(&addresses.certificate));
         let connect = |_| {
-            let socket = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
-            socket.set_nodelay(true).expect("a socket");
-            let stream: Box<dyn Stream> = match &config {
-                None => Box::new(socket),
+            let socket = Connection::socket(port);
+            match &config {
+                None => Connection::over(socket),
                 Some(config) => {
                     let name = ServerName::try_from("127.0.0.1").expect("an address");
                     let connection = ClientConnection::new(config.clone(), name).expect("a connection");
-                    Box::new(StreamOwned::new(connection, socket))
+                    Connection::over(StreamOwned::new(connection, socket))
                 }
-            };
-            Connection { stream, begun: Instant::now() }
+            }
         };
         Bare { connections: (0..row.in_flight).map(connect).collect(), scratch: vec![0; SCRATCH], head }
     }
@@ -97,37 +80,5 @@ impl Bare {
                 connection.send(head.as_bytes(), body(turn));
             }
         }
-    }
-}
-
-impl Connection {
-    fn send(&mut self, head: &[u8], body: &[u8]) {
-        self.begun = Instant::now();
-        let both = [IoSlice::new(head), IoSlice::new(body)];
-        let sent = self.stream.write_vectored(&both).expect("the server reads");
-        let (head, body) = (&head[sent.min(head.len())..], &body[sent.saturating_sub(head.len())..]);
-        self.stream.write_all(head).expect("the server reads");
-        self.stream.write_all(body).expect("the server reads");
-        self.stream.flush().expect("the server reads");
-    }
-
-    /// Reads one answer, its body into `place` if there is one. Gives the size of the body.
-    fn receive(&mut self, scratch: &mut [u8], mut place: Option<&mut [u8]>) -> usize {
-        let (head, filled) = head::read(&mut self.stream, scratch).expect("an answer").expect("an answer");
-        assert!(head.line.contains(" 200 "), "the server says {}", head.line);
-        let mut at = filled - head.size;
-        if let Some(place) = &mut place {
-            place[..at].copy_from_slice(&scratch[head.size..filled]);
-        }
-        while at < head.body {
-            let target = match &mut place {
-                Some(place) => &mut place[at..],
-                None => &mut scratch[..SCRATCH.min(head.body - at)],
-            };
-            let count = self.stream.read(target).expect("the rest of an answer");
-            assert!(count > 0, "the server has closed the connection");
-            at += count;
-        }
-        at
     }
 }

@@ -1,22 +1,28 @@
 //! Who does the work of a row, and how each is made.
 
+use std::time::Instant;
+
 use super::bare::Bare;
-use super::memory::Memory;
+use super::memory::{Checker, Memory};
 use super::raw::{Asker, Raw};
 use super::row::{Row, Verb};
 use super::servers::{Addresses, key};
-use crate::abi::Library;
+use crate::abi::{Library, Way};
 use crate::floor;
 use crate::measure::{Latencies, Role, Run};
 use crate::ours::{Ours, Stopwatch};
 
 /// The library, with what the target is for: a put has an unsigned payload.
 pub const OURS: &str = "blobferry";
+/// The same, submitting with one call all that can be submitted at that moment.
+const OURS_IN_BATCHES: &str = "blobferry, in batches";
 /// The raw crate under the same plan of parts, asked by tasks of its runtime. A put is of its own Bytes, which it need
 /// not copy.
 pub const RAW: &str = "object_store";
 /// The same, asked by a thread outside of the runtime.
 pub const RAW_BY_THREAD: &str = "object_store, asked by a thread";
+/// The same, whose frames are copied to the caller's memory as they come.
+pub const RAW_COPIED: &str = "object_store, copied to 1 MiB";
 /// Above this size nobody notices who asks.
 const SMALL: usize = 128 << 10;
 /// One copy of all bytes.
@@ -53,7 +59,36 @@ pub fn of<'a>(scene: &'a Scene, row: Row, memory: &'a Memory) -> Vec<Contender<'
     match row.verb {
         Verb::Get => gets(scene, row, memory),
         Verb::Put => puts(scene, row, memory),
+        Verb::Read => reads(scene, row, memory),
     }
+}
+
+/// A stream: the library fills the caller's piece of memory again and again; the crate gives memory of its own.
+fn reads<'a>(scene: &'a Scene, row: Row, memory: &'a Memory) -> Vec<Contender<'a>> {
+    let Scene { library, addresses } = scene;
+    let to = &memory.to;
+    let raw = move |is_copied: bool| {
+        let raw = Raw::to_get(addresses, row, Asker::Tasks);
+        run(move |latencies| raw.read(is_copied.then_some(to), latencies))
+    };
+    vec![
+        contender(Role::Floor, "bare socket, into 256 KiB", move || {
+            let mut bare = Bare::to_get(addresses, row, &key(row));
+            run(move |latencies| bare.get(row, latencies))
+        }),
+        contender(Role::Ours, OURS, move || {
+            let ours = ours_to_get(library, addresses, row);
+            let mut checker = Some(Checker::new());
+            run(move |latencies| {
+                let (begun, mut checker) = (Instant::now(), checker.take());
+                let check = |piece: &[u8]| checker.as_mut().map_or((), |checker| checker.piece(piece));
+                assert_eq!(ours.read(&mut to.borrow_mut()[0], check), row.bytes(), "bytes that came");
+                latencies.add(begun.elapsed());
+            })
+        }),
+        contender(Role::Rival, RAW, move || raw(false)),
+        contender(Role::Rival, RAW_COPIED, move || raw(true)),
+    ]
 }
 
 fn gets<'a>(scene: &'a Scene, row: Row, memory: &'a Memory) -> Vec<Contender<'a>> {
@@ -67,20 +102,22 @@ fn gets<'a>(scene: &'a Scene, row: Row, memory: &'a Memory) -> Vec<Contender<'a>
             false => raw.get(&mut to.borrow_mut(), latencies),
         }))
     };
+    let ours = move |way| {
+        let ours = ours_to_get(library, addresses, row).with(way);
+        memory.checked(run(move |latencies| {
+            ours.get(&mut to.borrow_mut(), row.requests, &mut Stopwatch::new(row.in_flight, latencies));
+        }))
+    };
     let mut all = vec![
         contender(Role::Floor, "bare socket, into 256 KiB", move || {
             let mut bare = bare();
             run(move |latencies| bare.get(row, latencies))
         }),
-        contender(Role::Ours, OURS, move || {
-            let ours = ours_to_get(library, addresses, row);
-            memory.checked(run(move |latencies| {
-                ours.get(&mut to.borrow_mut(), row.requests, &mut Stopwatch::new(row.in_flight, latencies));
-            }))
-        }),
+        contender(Role::Ours, OURS, move || ours(Way::OneByOne)),
         contender(Role::Rival, RAW, move || raw(Asker::Tasks)),
     ];
     if row.size <= SMALL {
+        all.push(contender(Role::Ours, OURS_IN_BATCHES, move || ours(Way::InBatches)));
         all.push(contender(Role::Rival, RAW_BY_THREAD, move || raw(Asker::Thread)));
     }
     if row.is_in_parts() {
@@ -102,8 +139,8 @@ fn gets<'a>(scene: &'a Scene, row: Row, memory: &'a Memory) -> Vec<Contender<'a>
 fn puts<'a>(scene: &'a Scene, row: Row, memory: &'a Memory) -> Vec<Contender<'a>> {
     let Scene { library, addresses } = scene;
     let from = &memory.from;
-    let ours = move |signs_payload| {
-        let ours = ours_to_put(library, addresses, row, signs_payload);
+    let ours = move |signs_payload, way| {
+        let ours = ours_to_put(library, addresses, row, signs_payload).with(way);
         run(move |latencies| ours.put(from, row.requests, &mut Stopwatch::new(row.in_flight, latencies)))
     };
     let raw = move |asker, signs_payload| {
@@ -118,7 +155,7 @@ fn puts<'a>(scene: &'a Scene, row: Row, memory: &'a Memory) -> Vec<Contender<'a>
             let mut bare = Bare::to_put(addresses, row);
             run(move |latencies| bare.put(row, from, latencies))
         }),
-        contender(Role::Ours, OURS, move || ours(false)),
+        contender(Role::Ours, OURS, move || ours(false, Way::OneByOne)),
         contender(Role::Rival, RAW, move || raw(Asker::Tasks, false)),
         contender(Role::Rival, MEMCPY, move || {
             let mut target = vec![1; row.size];
@@ -126,6 +163,7 @@ fn puts<'a>(scene: &'a Scene, row: Row, memory: &'a Memory) -> Vec<Contender<'a>
         }),
     ];
     if row.size <= SMALL {
+        all.push(contender(Role::Ours, OURS_IN_BATCHES, move || ours(false, Way::InBatches)));
         all.push(contender(Role::Rival, RAW_BY_THREAD, move || raw(Asker::Thread, false)));
     }
     if row.is_in_parts() {
@@ -135,7 +173,7 @@ fn puts<'a>(scene: &'a Scene, row: Row, memory: &'a Memory) -> Vec<Contender<'a>
         }));
     }
     if row.is_signed() {
-        all.push(contender(Role::Aside, "blobferry, signed payload", move || ours(true)));
+        all.push(contender(Role::Aside, "blobferry, signed payload", move || ours(true, Way::OneByOne)));
         all.push(contender(Role::Aside, "object_store, signed payload", move || raw(Asker::Tasks, true)));
     }
     all

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use bytes::{Bytes, BytesMut};
 
-use super::row::{Row, Verb};
+use super::row::{PIECE, Row, Verb};
 use crate::measure::{Latencies, Run};
 
 /// What every contender of a row gets into, or puts from.
@@ -22,9 +22,10 @@ impl Memory {
         let in_flight = row.in_flight;
         let pieces = 0..in_flight;
         match row.verb {
-            Verb::Get => {
+            Verb::Get | Verb::Read => {
+                let size = if row.verb == Verb::Read { PIECE } else { row.size };
                 let to = pieces.map(|_| {
-                    let mut piece = BytesMut::zeroed(row.size);
+                    let mut piece = BytesMut::zeroed(size);
                     piece.fill(1);
                     piece
                 });
@@ -77,6 +78,27 @@ fn is_pattern(bytes: &[u8]) -> bool {
     })
 }
 
+/// Looks whether the pieces of an object, one after the other, are those of its pattern.
+pub struct Checker {
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl Checker {
+    /// At the first byte of the object.
+    pub fn new() -> Checker {
+        Checker { block: block(), at: 0 }
+    }
+
+    /// Looks at the next piece; the pieces are the blocks of the pattern, or the last one less.
+    pub fn piece(&mut self, piece: &[u8]) {
+        let number = (self.at / BLOCK).to_le_bytes();
+        let is_next = self.at.is_multiple_of(BLOCK) && piece[..NUMBER] == number[..NUMBER];
+        assert!(is_next && piece[NUMBER..] == self.block[NUMBER..piece.len()], "what was read is not what is there");
+        self.at += piece.len();
+    }
+}
+
 fn block() -> Vec<u8> {
     (0..BLOCK).map(|place| (place ^ (place >> 8)) as u8).collect()
 }
@@ -84,6 +106,15 @@ fn block() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[should_panic = "not what is there"]
+    fn a_block_that_comes_twice_is_not_the_object() {
+        let bytes = pattern(2 * BLOCK);
+        let mut checker = Checker::new();
+        checker.piece(&bytes[..BLOCK]);
+        checker.piece(&bytes[..BLOCK]);
+    }
 
     #[test]
     fn a_pattern_is_told_from_one_with_a_block_that_is_another() {

@@ -1,8 +1,7 @@
-//! get and put over loopback, plain and with TLS, beside a bare socket and the raw object_store crate.
+//! get, put and read over loopback, plain and with TLS, beside a bare socket and the raw object_store crate.
 
 mod bare;
 mod contenders;
-mod head;
 mod memory;
 mod peak;
 mod raw;
@@ -14,19 +13,23 @@ mod tls;
 use std::path::Path;
 
 pub use peak::measure_here as measure_peak;
+pub use raw::Asker;
 pub use sink::serve as serve_sink;
+pub use tls::install_provider as install_tls_provider;
 
 use crate::abi::Library;
+use crate::machine;
 use crate::measure::{Case, Clock, Measured, Role};
 use crate::table::{Table, number, spread};
 use crate::targets::Targets;
-use contenders::{MEMCPY, OURS, RAW, RAW_BY_THREAD, Scene};
+use contenders::{MEMCPY, OURS, RAW, RAW_BY_THREAD, RAW_COPIED, Scene};
 use memory::Memory;
 use peak::Peak;
 use row::{Row, SMALLEST, Verb, rows};
 use servers::Servers;
 
 /// What of all this is wanted.
+#[derive(Clone, Copy)]
 pub struct Choice<'a> {
     /// Rows whose id has this in it.
     pub case: &'a str,
@@ -38,6 +41,16 @@ pub struct Choice<'a> {
     pub repetitions: usize,
 }
 
+impl Choice<'_> {
+    /// Whether the contender of that name is wanted among these.
+    pub fn wants<'a>(&self, name: &str, mut all: impl Iterator<Item = &'a str>) -> bool {
+        match all.any(|other| other == self.contender) {
+            true => name == self.contender,
+            false => name.starts_with(self.contender),
+        }
+    }
+}
+
 /// Measures and prints all that is wanted.
 pub fn run(library: &'static Library, at: &Path, nginx: &Path, choice: &Choice<'_>, targets: &mut Targets) {
     let rows: Vec<Row> = rows(choice.large).into_iter().filter(|row| row.id().contains(choice.case)).collect();
@@ -46,6 +59,7 @@ pub fn run(library: &'static Library, at: &Path, nginx: &Path, choice: &Choice<'
         "  get: nginx with files in memory; put: a server that forgets; object_store: on a work-stealing runtime of two\n  \
          workers, under the same plan of parts, frames copied to the buffer as they come, puts of its own Bytes; asked\n  \
          by tasks of that runtime, or by a thread outside as blobferry is;\n  \
+         read: a reader with default options, into the same 1 MiB again and again; object_store: its stream;\n  \
          p50 and p99: of the requests of one repetition (of less than 100 nearly the slowest); peak: memory of a\n  \
          process of its own that does one run, less what it had before with the caller's buffers in it"
     );
@@ -68,13 +82,9 @@ fn measure(scene: &Scene, row: Row, choice: &Choice<'_>) -> Measured {
     let memory = Memory::new(row);
     let mut case = Case::new(row.name(), row.requests as u64, row.bytes());
     let contenders = contenders::of(scene, row, &memory);
-    let is_whole_name = contenders.iter().any(|contender| contender.name == choice.contender);
+    let names: Vec<&str> = contenders.iter().map(|contender| contender.name).collect();
     for contender in contenders {
-        let is_wanted = match is_whole_name {
-            true => contender.name == choice.contender,
-            false => contender.name.starts_with(choice.contender),
-        };
-        if is_wanted {
+        if choice.wants(contender.name, names.iter().copied()) {
             case = case.timed(contender.role, contender.name, (contender.make)());
         }
     }
@@ -104,7 +114,7 @@ fn print(measured: &Measured, row: Row, peak: &Peak<'_>) {
         cells.extend(bases.map(|base| base.map_or_else(String::new, ratio)));
         table.row(cells);
     }
-    println!();
+    println!("\n  at the end of these runs the load was {}", machine::load());
     table.print();
 }
 
@@ -113,7 +123,7 @@ fn print(measured: &Measured, row: Row, peak: &Peak<'_>) {
 fn aim(measured: &Measured, row: Row, targets: &mut Targets) {
     let Some(ours) = measured.named(OURS) else { return };
     let name = &measured.name;
-    for rival in [RAW, RAW_BY_THREAD] {
+    for rival in [RAW, RAW_BY_THREAD, RAW_COPIED] {
         let Some(raw) = measured.named(rival) else { continue };
         match (row.verb, measured.named(MEMCPY)) {
             (Verb::Put, Some(memcpy)) => {
@@ -121,7 +131,7 @@ fn aim(measured: &Measured, row: Row, targets: &mut Targets) {
                 targets.at_most(format!("{name}: CPU x ({rival} + memcpy)"), 1.05, got);
             }
             (Verb::Put, None) => {}
-            (Verb::Get, _) => {
+            (Verb::Get | Verb::Read, _) => {
                 // Many small objects at once are meant to be cheaper.
                 let limit = if row.size == SMALLEST && row.in_flight == 64 { 1.0 } else { 1.05 };
                 targets.at_most(format!("{name}: CPU x {rival}"), limit, measured.ratio(ours, raw, Clock::Cpu));

@@ -1,5 +1,6 @@
 //! The raw object_store crate over HTTP: its own connector, on a work-stealing runtime of two workers.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,6 +84,31 @@ impl Raw {
             place
         };
         *places = self.all(mem::take(places), latencies, get);
+    }
+
+    /// Reads one object as a stream, and copies its frames into a small piece of memory, again and again, if there is
+    /// one.
+    pub fn read(&self, piece: Option<&RefCell<Vec<BytesMut>>>, latencies: &mut Latencies) {
+        let (begun, object) = (Instant::now(), self.object.clone());
+        let mut place = piece.map(|piece| mem::take(&mut piece.borrow_mut()[0]));
+        let read = self.runtime.spawn(async move {
+            let mut frames = object.store.get(&object.path).await.expect("the object is there").into_stream();
+            let (mut bytes, mut at) = (0, 0);
+            while let Some(frame) = frames.next().await {
+                let frame = frame.expect("the rest of the object");
+                bytes += frame.len();
+                if let Some(place) = &mut place {
+                    at = pour(&frame, place, at);
+                }
+            }
+            (bytes, place)
+        });
+        let (bytes, place) = self.runtime.block_on(read).expect("a task");
+        assert_eq!(bytes, self.row.size, "bytes that came");
+        if let (Some(piece), Some(place)) = (piece, place) {
+            piece.borrow_mut()[0] = place;
+        }
+        latencies.add(begun.elapsed());
     }
 
     /// Gets one object in parts, each into its place of the same memory.
@@ -213,6 +239,16 @@ impl Object {
         }
         assert_eq!(at, place.len(), "bytes that came");
     }
+}
+
+/// Copies a frame to where the last one ended, and from the beginning again where there is no more room.
+fn pour(mut frame: &[u8], place: &mut [u8], mut at: usize) -> usize {
+    while !frame.is_empty() {
+        let (now, rest) = frame.split_at(frame.len().min(place.len() - at));
+        place[at..at + now.len()].copy_from_slice(now);
+        (at, frame) = ((at + now.len()) % place.len(), rest);
+    }
+    at
 }
 
 fn options_and_url(addresses: &Addresses, row: Row, port: u16) -> (ClientOptions, String) {

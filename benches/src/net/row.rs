@@ -5,6 +5,8 @@ use crate::table::size_name;
 
 /// Bytes of the smallest objects.
 pub const SMALLEST: usize = 4 << 10;
+/// Bytes that are read at a time where an object is read as a stream.
+pub const PIECE: usize = 1 << 20;
 /// Bytes of the largest objects that are one part.
 const MIDDLING: usize = 8 << 20;
 
@@ -15,6 +17,8 @@ pub enum Verb {
     Get,
     /// From the caller's memory to the sink.
     Put,
+    /// From nginx into a small piece of the caller's memory, again and again, as a stream is read.
+    Read,
 }
 
 /// One row: requests of one verb and size.
@@ -46,9 +50,20 @@ pub fn rows(large: usize) -> Vec<Row> {
         (large, 1, 1),
     ];
     let mut rows = Vec::new();
+    for is_tls in [false, true] {
+        rows.push(Row { verb: Verb::Read, is_tls, size: large, in_flight: 1, requests: 1 });
+    }
+    // What the way in and out costs, with more or less company.
+    let company = [(SMALLEST, 4, 1024), (SMALLEST, 16, 2048), (SMALLEST, 256, 4096), (SMALLEST, 1024, 8192)];
     for verb in [Verb::Get, Verb::Put] {
         for is_tls in [false, true] {
-            rows.extend(loads.map(|(size, in_flight, requests)| Row { verb, is_tls, size, in_flight, requests }));
+            let mut loads = loads.to_vec();
+            if verb == Verb::Get && !is_tls {
+                loads.extend(company);
+                loads.sort();
+            }
+            let row = |(size, in_flight, requests)| Row { verb, is_tls, size, in_flight, requests };
+            rows.extend(loads.into_iter().map(row));
         }
     }
     rows
@@ -77,13 +92,22 @@ impl Row {
             (Verb::Get, true) => ("get", "https"),
             (Verb::Put, false) => ("put", "s3 over http"),
             (Verb::Put, true) => ("put", "s3 over https"),
+            (Verb::Read, false) => ("read", "http"),
+            (Verb::Read, true) => ("read", "https"),
         };
+        if self.verb == Verb::Read {
+            return format!("{verb} of {}, {transport}, {} at a time", size_name(self.size), size_name(PIECE));
+        }
         format!("{verb} of {}, {transport}, {} in flight", size_name(self.size), self.in_flight)
     }
 
     /// What it is, for `--case`: `get-4KiB-64-plain`.
     pub fn id(&self) -> String {
-        let verb = if self.verb == Verb::Get { "get" } else { "put" };
+        let verb = match self.verb {
+            Verb::Get => "get",
+            Verb::Put => "put",
+            Verb::Read => "read",
+        };
         let transport = if self.is_tls { "tls" } else { "plain" };
         format!("{verb}-{}-{}-{transport}", size_name(self.size).replace(' ', ""), self.in_flight)
     }
@@ -96,7 +120,10 @@ mod tests {
     #[test]
     fn every_row_has_an_id_of_its_own() {
         let mut ids: Vec<String> = rows(1 << 30).iter().map(Row::id).collect();
-        assert!(ids.contains(&"get-4KiB-64-plain".to_owned()) && ids.contains(&"put-1GiB-1-tls".to_owned()), "{ids:?}");
+        assert!(
+            ids.contains(&"get-4KiB-64-plain".to_owned()) && ids.contains(&"read-1GiB-1-tls".to_owned()),
+            "{ids:?}"
+        );
         let count = ids.len();
         ids.sort();
         ids.dedup();

@@ -3,15 +3,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use super::memory;
 use super::row::Row;
 use crate::folder::Folder;
+use crate::server::{Server, free_ports};
 
 /// Where the servers are.
 #[derive(Clone)]
@@ -54,8 +52,8 @@ impl Addresses {
 pub struct Servers {
     /// Where they are.
     pub addresses: Addresses,
-    nginx: Child,
-    sink: Child,
+    _nginx: Server,
+    _sink: Server,
     _folder: Folder,
 }
 
@@ -81,17 +79,7 @@ impl Servers {
         let (sink, [sink_plain, sink_tls]) = start_sink(&certificate, &path.join("key.pem"));
         let (nginx, [plain, tls]) = start_nginx(nginx, path);
         let addresses = Addresses { ports: [plain, tls, sink_plain, sink_tls], certificate };
-        Servers { addresses, nginx, sink, _folder: folder }
-    }
-}
-
-impl Drop for Servers {
-    fn drop(&mut self) {
-        for server in [&mut self.nginx, &mut self.sink] {
-            // One that has ended already is as good.
-            let _ = server.kill();
-            let _ = server.wait();
-        }
+        Servers { addresses, _nginx: nginx, _sink: sink, _folder: folder }
     }
 }
 
@@ -109,7 +97,7 @@ fn make_certificate(folder: &Path) {
 }
 
 /// This program again. It ends when this process does, for then its standard input ends.
-fn start_sink(certificate: &Path, key: &Path) -> (Child, [u16; 2]) {
+fn start_sink(certificate: &Path, key: &Path) -> (Server, [u16; 2]) {
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new(program);
     command.arg("--sink").arg(certificate).arg(key).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -118,7 +106,7 @@ fn start_sink(certificate: &Path, key: &Path) -> (Child, [u16; 2]) {
     let output = sink.stdout.take().expect("it is piped");
     BufReader::new(output).read_line(&mut line).expect("the sink tells its ports");
     let ports: Vec<u16> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    (sink, ports.try_into().expect("two ports"))
+    (Server::of(sink), ports.try_into().expect("two ports"))
 }
 
 /// One process, as few costs as can be beside sending.
@@ -128,7 +116,7 @@ master_process off;
 pid @FOLDER@/nginx.pid;
 error_log stderr warn;
 events {
-  worker_connections 1000;
+  worker_connections 10000;
 }
 http {
   access_log off;
@@ -154,33 +142,16 @@ http {
 }
 ";
 
-fn start_nginx(nginx: &Path, folder: &Path) -> (Child, [u16; 2]) {
+fn start_nginx(nginx: &Path, folder: &Path) -> (Server, [u16; 2]) {
     let ports = free_ports();
     let settings = NGINX.replace("@FOLDER@", &folder.display().to_string());
     let settings = settings.replace("@PLAIN@", &ports[0].to_string()).replace("@TLS@", &ports[1].to_string());
     let (file, log) = (folder.join("nginx.conf"), folder.join("nginx.log"));
     fs::write(&file, settings).expect("room for a file");
-    // It dies with this process, even if that is killed.
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]).arg(nginx).arg("-p").arg(folder).arg("-c").arg(&file);
-    command.stdin(Stdio::null()).stderr(fs::File::create(&log).expect("room for a log"));
-    let mut nginx = command.spawn().expect("setpriv runs");
-    let begun = Instant::now();
-    while ports.iter().any(|port| TcpStream::connect(("127.0.0.1", *port)).is_err()) {
-        let has_ended = nginx.try_wait().expect("a child").is_some();
-        if has_ended || begun.elapsed() > Duration::from_secs(10) {
-            let _ = nginx.kill();
-            panic!("nginx does not listen: {}", fs::read_to_string(log).unwrap_or_default());
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    (nginx, ports)
-}
-
-/// Two ports where nobody listens now.
-fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    listeners.map(|listener| listener.local_addr().expect("it has an address").port())
+    let server = Server::start(nginx, &log, &ports, |command| {
+        command.arg("-p").arg(folder).arg("-c").arg(&file);
+    });
+    (server, ports)
 }
 
 #[cfg(test)]

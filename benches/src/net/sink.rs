@@ -9,7 +9,8 @@ use std::thread;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::{head, tls};
+use super::tls;
+use crate::head;
 
 const BUFFER: usize = 256 << 10;
 const UPLOAD: &str = "<InitiateMultipartUploadResult><Bucket>bench</Bucket><Key>object</Key><UploadId>upload</UploadId>\
