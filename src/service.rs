@@ -301,7 +301,9 @@ impl Shared {
     /// Tells `ending` of the end of the service, if it is still there then.
     pub(crate) fn at_end(&self, ending: Weak<dyn Ending>) {
         let mut endings = lock(&self.endings);
-        endings.retain(|ending| ending.strong_count() > 0);
+        if endings.len() == endings.capacity() {
+            endings.retain(|ending| ending.strong_count() > 0);
+        }
         endings.push(ending);
     }
 

@@ -14,7 +14,7 @@ use crate::service::Shared;
 use crate::stores::Extent;
 use crate::stores::remote::{Body, Opened, Pin, RemoteStore, Retry, changed};
 use crate::trace::Trace;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, TryFutureExt};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
@@ -153,7 +153,7 @@ impl Get {
         let pin = body.pin.clone();
         drop(body);
         match runs.next() {
-            Some(first) => self.fill_parts(self.stretch(&pin, first).read(None), &pin, runs).await,
+            Some(first) => self.fill_parts(self.stretch(&pin, first).read(None).map_ok(drop), &pin, runs).await,
             None => Ok(()),
         }
     }
@@ -162,12 +162,12 @@ impl Get {
     async fn stream(&self, body: Box<Body>, pieces: Few<Piece>) -> Result<()> {
         let pin = body.pin.clone();
         let body = (!body.is_range).then_some(body);
-        self.stretch(&pin, Run::of(pieces)).read(body).await
+        self.stretch(&pin, Run::of(pieces)).read(body).await.map(drop)
     }
 
     async fn fill_runs(&self, body: Box<Body>, first: Run, runs: Runs) -> Result<()> {
         let pin = body.pin.clone();
-        self.fill_parts(self.stretch(&pin, first).read(Some(body)), &pin, runs).await
+        self.fill_parts(self.stretch(&pin, first).read(Some(body)).map_ok(drop), &pin, runs).await
     }
 
     /// The first part here, and the others, each begun, on whichever thread, when it is taken.
@@ -180,14 +180,14 @@ impl Get {
         let Some(second) = runs.next() else { return first.await };
         let first: Part = Box::pin(first);
         let others = std::iter::once(second).chain(runs).map(|run| {
-            let part: Part = Box::pin(self.service.spawn_part(self.stretch(pin, run).read(None)));
+            let part: Part = Box::pin(self.service.spawn_part(self.stretch(pin, run).read(None).map_ok(drop)));
             part
         });
         let parts: Box<dyn Iterator<Item = Part> + Send> = Box::new(std::iter::once(first).chain(others));
         stream::iter(parts).buffer_unordered(self.options.max_in_flight as usize).try_collect().await
     }
 
-    fn stretch(&self, pin: &Pin, run: Run) -> Stretch {
+    fn stretch(&self, pin: &Pin, run: Run) -> Stretch<Run> {
         Stretch::new(&self.remote, &self.key, &self.trace, self.options.wanted.version.as_deref(), pin, run)
     }
 

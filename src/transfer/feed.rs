@@ -13,6 +13,7 @@ use crate::stores::{Blob, Reach, Wanted};
 use crate::trace::Trace;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -88,12 +89,21 @@ pub(super) enum Item {
 pub(super) enum Part {
     Found(Box<Found>),
     There(Piece),
-    Coming { end: u64, trace: Arc<Trace>, piece: BoxFuture<'static, Result<Piece>> },
+    Coming { end: u64, trace: Arc<Trace>, pieces: BoxFuture<'static, Result<VecDeque<Piece>>> },
+}
+
+/// What has come.
+enum More {
+    Found(Box<Found>),
+    Pieces,
+    End,
 }
 
 /// See the module.
 pub(super) struct Feed {
     parts: UnboundedReceiver<Part>,
+    /// What is there of the part that has come last.
+    come: VecDeque<Piece>,
     /// The part that comes next, if it was looked at.
     next: Option<Part>,
     /// What ends there is not wanted.
@@ -146,39 +156,55 @@ impl Feed {
         let passed: Arc<AtomicU64> = Arc::default();
         let task: BoxFuture<'static, Result<()>> =
             Box::pin(service.spawn_part(task(Mouth { parts: put, passed: passed.clone() })));
-        Feed { parts, next: None, passed, task: Some(task), trace: trace.clone() }
+        Feed { parts, come: VecDeque::new(), next: None, passed, task: Some(task), trace: trace.clone() }
     }
 
     /// What comes next; none at the end. Dropped while it waits, it has taken nothing. Tells `told` how the attempt
     /// before failed that it waits for.
     pub(super) async fn next(&mut self, told: &Trace) -> Result<Option<Item>> {
-        poll_fn(|context| {
-            if self.next.is_none() {
-                match self.parts.poll_recv(context) {
-                    Poll::Ready(Some(part)) => self.next = Some(part),
-                    Poll::Ready(None) => return self.poll_end(context).map_ok(|()| None),
-                    Poll::Pending => {
-                        tell(&self.trace, told);
-                        return Poll::Pending;
-                    }
-                }
+        loop {
+            if let Some(piece) = self.come.pop_front() {
+                return Ok(Some(Item::Piece(piece)));
             }
-            if let Some(Part::Coming { trace, piece, .. }) = &mut self.next {
-                let come = piece.as_mut().poll(context);
-                if come.is_pending() {
-                    tell(trace, told);
+            match poll_fn(|context| self.poll_more(context, told)).await? {
+                More::Found(found) => return Ok(Some(Item::Found(found))),
+                More::Pieces => {}
+                More::End => return Ok(None),
+            }
+        }
+    }
+
+    fn poll_more(&mut self, context: &mut Context<'_>, told: &Trace) -> Poll<Result<More>> {
+        let next = match self.next.take() {
+            Some(next) => next,
+            None => match self.parts.poll_recv(context) {
+                Poll::Ready(Some(part)) => part,
+                Poll::Ready(None) => return self.poll_end(context).map_ok(|()| More::End),
+                Poll::Pending => {
+                    tell(&self.trace, told);
                     return Poll::Pending;
                 }
-                self.next = None;
-                return come.map_ok(|piece| Some(Item::Piece(piece)));
+            },
+        };
+        match next {
+            Part::Found(found) => Poll::Ready(Ok(More::Found(found))),
+            Part::There(piece) => {
+                self.come.push_back(piece);
+                Poll::Ready(Ok(More::Pieces))
             }
-            Poll::Ready(Ok(match self.next.take() {
-                Some(Part::Found(found)) => Some(Item::Found(found)),
-                Some(Part::There(piece)) => Some(Item::Piece(piece)),
-                Some(Part::Coming { .. }) | None => None,
-            }))
-        })
-        .await
+            Part::Coming { end, trace, mut pieces } => {
+                let come = pieces.as_mut().poll(context);
+                if come.is_pending() {
+                    tell(&trace, told);
+                    self.next = Some(Part::Coming { end, trace, pieces });
+                    return Poll::Pending;
+                }
+                come.map_ok(|pieces| {
+                    self.come = pieces;
+                    More::Pieces
+                })
+            }
+        }
     }
 
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {

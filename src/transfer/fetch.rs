@@ -1,9 +1,8 @@
 //! What a feed does: parts of an object, on this machine or over a network, or one stream of it.
 
 use super::feed::{Found, Mouth, Part, Piece, Plan, State, hold};
-use super::place::{Piece as Placed, Run};
 use super::plan::{self, Span};
-use super::stretch::Stretch;
+use super::stretch::{Kept, Stretch};
 use crate::error::{Error, Kind, Result};
 use crate::memory::Memory;
 use crate::outcome::Details;
@@ -11,7 +10,7 @@ use crate::stores::remote::{Body, Opened, Pin, RemoteStore, changed};
 use crate::stores::{Backend, Extent, Reach, Wanted};
 use crate::trace::Trace;
 use bytes::Bytes;
-use smallvec::smallvec;
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +60,7 @@ impl Fetch {
     /// Parts of a span, each begun once there is room for it.
     async fn divide<F>(&self, span: Span, mut part: impl FnMut(Span, Arc<Trace>) -> F) -> Result<()>
     where
-        F: Future<Output = Result<Memory>> + Send + 'static,
+        F: Future<Output = Result<Vec<Bytes>>> + Send + 'static,
     {
         let room = self.room();
         let slots = Arc::new(Semaphore::new(self.plan.max_in_flight as usize));
@@ -76,12 +75,12 @@ impl Fetch {
             let trace = Trace::new();
             let fetched = part(one, trace.clone());
             let told = trace.clone();
-            let piece = self.plan.service.spawn_part(async move {
+            let pieces = self.plan.service.spawn_part(async move {
                 let _slot = slot;
-                let memory = fetched.await.map_err(|error| complete(error, &told))?;
-                Ok(Piece { at, bytes: Bytes::from_owner(Owned(memory)), _room: held })
+                let frames = fetched.await.map_err(|error| complete(error, &told))?;
+                Ok(pieces(at, frames, held))
             });
-            self.mouth.send(Part::Coming { end: at + one.size, trace, piece: Box::pin(piece) });
+            self.mouth.send(Part::Coming { end: at + one.size, trace, pieces: Box::pin(pieces) });
         }
         Ok(())
     }
@@ -106,7 +105,8 @@ impl Fetch {
                 let job = move || {
                     let (memory, mut place) = Memory::reserve(part.size as usize)?;
                     blob.read(part.offset, &mut place)?;
-                    Ok(memory)
+                    drop(place);
+                    Ok(vec![Bytes::from_owner(Owned(memory))])
                 };
                 service.pool.run(job).await
             }
@@ -189,14 +189,27 @@ impl Fetch {
             let first = first.take().filter(|_| part.offset == span.offset);
             let version = self.plan.wanted.version.clone();
             async move {
-                let (memory, place) = Memory::reserve(part.size as usize)?;
-                let run = Run::of(smallvec![Placed { offset: part.offset, place }]);
-                Stretch::new(&remote, &key, &trace, version.as_deref(), &pin, run).read(first).await?;
-                Ok(memory)
+                let kept = Kept::new(part);
+                Ok(Stretch::new(&remote, &key, &trace, version.as_deref(), &pin, kept).read(first).await?.frames)
             }
         };
         self.divide(span, fetch).await
     }
+}
+
+/// The frames of a part, each with as much of its room, so that it is given back with them.
+fn pieces(mut at: u64, frames: Vec<Bytes>, mut room: Option<OwnedSemaphorePermit>) -> VecDeque<Piece> {
+    let last = frames.len().saturating_sub(1);
+    let piece = |(index, bytes): (usize, Bytes)| {
+        let held = match &mut room {
+            Some(room) if index < last => room.split(bytes.len().min(room.num_permits())),
+            _ => room.take(),
+        };
+        let piece = Piece { at, bytes, _room: held };
+        at = piece.end();
+        piece
+    };
+    frames.into_iter().enumerate().map(piece).collect()
 }
 
 /// Adds what is known of the attempts that an error is the end of.
