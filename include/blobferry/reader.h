@@ -208,7 +208,7 @@ BLOBFERRY_API blobferry_status_t blobferry_reader_seek(blobferry_reader_t *reade
  *
  * @param reader  borrowed; NULL is at 0
  *
- * @return bytes
+ * @return bytes; in a forked child 0
  *
  * Threads: any, concurrently.
  * Blocks:  never.

@@ -38,8 +38,6 @@
  *   memory  the bytes are collected in memory, all of them
  *   http    the object is one put: of one part at most, else BLOBFERRY_E_UNSUPPORTED; set
  *           `part_size` as large as the object can be
- *   az      an object with content headers, metadata or tags is one part at most, too: the
- *           write that would need a second one is BLOBFERRY_E_UNSUPPORTED
  *
  * BLOBFERRY_PUT_CREATE holds when the finish completes: BLOBFERRY_E_EXISTS. For
  * objects of more than one part only s3 has it, from a server that minds

@@ -1,5 +1,5 @@
-//! How the bytes that a store holds are compressed; [`super::decoder`] and [`super::encoder`] do it, a step at a time, for
-//! a thread of the pool.
+//! How the bytes that a store holds are compressed; [`super::decoder`] and [`super::encoder`] do it, a step at a time,
+//! for a thread of the pool.
 
 use crate::error::{Error, Kind};
 

@@ -90,7 +90,7 @@ static void one_part_is_one_put_made_by_the_finish(void) {
   for (size_t k = 0; k < 3; k++)
     for (size_t i = 0; i < 5; i++) {
       watch(__func__);
-      setting_t setting;
+      static setting_t setting;
       begin(&setting, kinds[k], NO_OPTIONS);
       blobferry_writer_options_t options = in_parts(2);
       blobferry_writer_t        *writer = writer_with(&setting.fixture, "key", &options);
@@ -113,7 +113,7 @@ static void more_is_an_upload_in_parts(void) {
     for (size_t i = 0; i < 3; i++)
       for (size_t p = 0; p < 3; p++) {
         watch(__func__);
-        setting_t setting;
+        static setting_t setting;
         begin(&setting, kinds[k], NO_OPTIONS);
         blobferry_writer_options_t options = in_parts(3);
         blobferry_writer_t        *writer = writer_with(&setting.fixture, "key", &options);
@@ -132,7 +132,7 @@ static void more_is_an_upload_in_parts(void) {
 static void details_tell_the_new_revision(void) {
   for (int parts = 0; parts < 3; parts += 2) {
     watch(__func__);
-    setting_t setting;
+    static setting_t setting;
     begin(&setting, S3, NO_OPTIONS);
     blobferry_write_options_t  finish = BLOBFERRY_WRITE_OPTIONS_INIT;
     blobferry_writer_options_t options = in_parts(2);
@@ -157,7 +157,7 @@ static void details_tell_the_new_revision(void) {
 static void a_write_waits_for_the_parts_under_way(void) {
   for (uint32_t limit = 1; limit < 4; limit++) {
     watch(__func__);
-    setting_t setting;
+    static setting_t setting;
     begin(&setting, S3, NO_OPTIONS);
     setting.behind.holds_parts = true;
     blobferry_writer_options_t options = in_parts(limit);
@@ -181,7 +181,7 @@ static void a_write_waits_for_the_parts_under_way(void) {
 /* A flush waits for every full part, and for no other. */
 static void a_flush_waits_for_every_full_part(void) {
   watch(__func__);
-  setting_t setting;
+  static setting_t setting;
   begin(&setting, S3, NO_OPTIONS);
   setting.behind.holds_parts = true;
   blobferry_writer_options_t options = in_parts(4);
@@ -204,7 +204,7 @@ static void a_flush_waits_for_every_full_part(void) {
 /* The budget of the service is for all: with room for one part, one part at a time is sent. */
 static void parts_wait_for_the_budget_of_the_service(void) {
   watch(__func__);
-  setting_t                   setting;
+  static setting_t                   setting;
   blobferry_service_options_t service = BLOBFERRY_SERVICE_OPTIONS_INIT;
   blobferry_store_t          *store = NULL;
   char                        base[64];
@@ -241,7 +241,7 @@ static void create_of_more_than_a_part_is_for_s3(void) {
   static const kind_t kinds[] = {AZURE, GCS};
   for (size_t k = 0; k < 2; k++) {
     watch(__func__);
-    setting_t setting;
+    static setting_t setting;
     begin(&setting, kinds[k], NO_OPTIONS);
     blobferry_writer_options_t options = in_parts(2);
     options.mode = BLOBFERRY_PUT_CREATE;
@@ -254,7 +254,7 @@ static void create_of_more_than_a_part_is_for_s3(void) {
     blobferry_writer_free(writer);
     end(&setting);
   }
-  setting_t setting;
+  static setting_t setting;
   begin(&setting, HTTP, NO_OPTIONS);
   blobferry_writer_options_t options = in_parts(2);
   blobferry_writer_t        *writer = writer_with(&setting.fixture, "key", &options);
@@ -267,7 +267,7 @@ static void create_of_more_than_a_part_is_for_s3(void) {
 static void create_says_so_where_the_upload_is_completed(void) {
   for (int is_there = 0; is_there < 2; is_there++) {
     watch(__func__);
-    setting_t setting;
+    static setting_t setting;
     begin(&setting, S3, NO_OPTIONS);
     blobferry_writer_options_t options = in_parts(2);
     options.mode = BLOBFERRY_PUT_CREATE;
@@ -286,7 +286,7 @@ static void create_says_so_where_the_upload_is_completed(void) {
 }
 
 static void a_part_is_not_larger_than_the_store_takes(void) {
-  setting_t          setting;
+  static setting_t          setting;
   blobferry_error_t *error = NULL;
   begin(&setting, S3, NO_OPTIONS);
   blobferry_writer_options_t options = in_parts(2);
@@ -303,7 +303,7 @@ static void a_part_that_fails_is_told_by_the_next_request(void) {
   static const writer_verb_t verbs[] = {NULL, blobferry_writer_flush, blobferry_writer_finish};
   for (int way = 0; way < 3; way++) {
     watch(__func__);
-    setting_t setting;
+    static setting_t setting;
     begin(&setting, S3, OPTIONS({"max_retries", "2"}));
     blobferry_writer_options_t options = in_parts(2);
     blobferry_writer_t        *writer = writer_with(&setting.fixture, "key", &options);
@@ -330,7 +330,7 @@ static void a_part_that_fails_is_told_by_the_next_request(void) {
 
 static void an_upload_that_cannot_begin_ends_the_writer(void) {
   watch(__func__);
-  setting_t setting;
+  static setting_t setting;
   begin(&setting, S3, NO_OPTIONS);
   blobferry_writer_options_t options = in_parts(2);
   blobferry_writer_t        *writer = writer_with(&setting.fixture, "key", &options);
@@ -351,7 +351,7 @@ static void nothing_is_left_of_an_upload(void) {
   for (way_t way = 0; way < WAYS; way++)
     for (int in_the_middle = 0; in_the_middle < 2; in_the_middle++) {
       watch(__func__);
-      setting_t setting;
+      static setting_t setting;
       begin(&setting, S3, NO_OPTIONS);
       setting.behind.holds_parts = in_the_middle;
       blobferry_writer_options_t options = in_parts(2);
@@ -396,7 +396,7 @@ static void nothing_is_left_of_an_upload(void) {
 
 static void an_abort_that_fails_says_why(void) {
   watch(__func__);
-  setting_t setting;
+  static setting_t setting;
   begin(&setting, S3, NO_OPTIONS);
   blobferry_writer_options_t options = in_parts(2);
   blobferry_writer_t        *writer = writer_with(&setting.fixture, "key", &options);

@@ -260,7 +260,7 @@ static void two_stores_of_one_folder_meet(void) {
 
 static void each_store_says_what_it_can_do(void) {
   const uint64_t both = BLOBFERRY_CAN_GET_RANGE | BLOBFERRY_CAN_PUT_CREATE | BLOBFERRY_CAN_LIST_ANY_DELIMITER |
-                        BLOBFERRY_CAN_LIST_START_AFTER;
+                        BLOBFERRY_CAN_LIST_START_AFTER | BLOBFERRY_CAN_COPY_CREATE | BLOBFERRY_CAN_RENAME_CREATE;
   const uint64_t memory_only = BLOBFERRY_CAN_PUT_UPDATE | BLOBFERRY_CAN_CONTENT_TYPE | BLOBFERRY_CAN_METADATA;
   fixture_t      memory = in_memory(), file = in_folder();
   CHECK_INT(blobferry_store_capabilities(memory.store), both | memory_only);

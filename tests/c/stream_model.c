@@ -284,7 +284,7 @@ static void writers_agree(const fixture_t *fixture, long writers, uint64_t part_
 /* -- the stores ---------------------------------------------------------------------------------------- */
 
 static void play(fixture_t fixture, long steps, long writers, uint64_t part_size, uint64_t piece, uint64_t most) {
-  readers_agree(&fixture, rounds(steps), 700000);
+  readers_agree(&fixture, rounds(steps), (size_t)rounds(10) * 70000);
   writers_agree(&fixture, rounds(writers), part_size, piece, most);
   AWAIT(usage_of(fixture.service).bytes_in_flight == 0);
   fixture_free(&fixture);

@@ -1,6 +1,6 @@
-//! What the crate's lists of blocks lack: it gives attributes only to a list of blocks that it has put itself, under names
-//! that it has made up. So it is told that it has put as many as there are, and the names of those that are at the
-//! server take their place in the list. It is as long then as it was when it was signed.
+//! What the crate's lists of blocks lack: it gives attributes only to a list of blocks that it has put itself, under
+//! names that it has made up. So it is told that it has put as many as there are, and the names of those that are at
+//! the server take their place in the list. It is as long then as it was when it was signed.
 
 use crate::error::{Error, Kind, Result};
 use base64::Engine;
