@@ -37,7 +37,7 @@ static inline uint64_t slowness(void) {
 /* A stall timeout that good answers keep to. */
 static inline const char *short_stall(void) {
   static char text[32];
-  snprintf(text, sizeof text, "%dms", (int)(300 * slowness()));
+  snprintf(text, sizeof text, "%dms", (int)(500 * slowness()));
   return text;
 }
 
