@@ -484,7 +484,7 @@ static void a_small_budget_is_enough(void) {
   make_folder(back);
   fill_folder(folder, 200);
   for (int i = 0; i < 6; i++) {
-    char name[16];
+    char name[24];
     snprintf(name, sizeof name, "large%d", i);
     write_file(folder, name, 3 * MIB + (size_t)i, (uint64_t)i);
   }

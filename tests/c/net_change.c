@@ -96,7 +96,7 @@ static void what_goes_along(const fixture_t *fixture, const place_t *place) {
   check_outcome(put_with(fixture, "from", 10, 1, &put_options), BLOBFERRY_OK, "");
   for (int i = 0; i < 2 * VERBS; i++) {
     const char *from = i < 2 ? "from" : i == 2 ? "to0" : "to2";
-    char        to[8];
+    char        to[16];
     snprintf(to, sizeof to, "to%d", i);
     options.mode = i % 2 == 0 ? BLOBFERRY_PUT_OVERWRITE : BLOBFERRY_PUT_CREATE;
     blobferry_completion_t  done = transfer_with(fixture, i / 2, from, to, &options);
