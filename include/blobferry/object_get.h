@@ -213,7 +213,8 @@ BLOBFERRY_API blobferry_status_t blobferry_object_get_buffer(const blobferry_sto
  * @param key           borrowed; UTF-8, NUL-terminated, relative to the store
  * @param ranges        borrowed; may be NULL if range_count is 0
  * @param range_count   elements in `ranges`; at most 65536; 0 = the range in `options`
- * @param buffers       borrowed; what they point to is lent until the completion; may be NULL if buffer_count is 0
+ * @param buffers       borrowed; what they point to is lent until the completion, and does not overlap; may be NULL if
+ *                      buffer_count is 0
  * @param buffer_count  elements in `buffers`; at most 65536
  * @param options       borrowed; NULL = BLOBFERRY_GET_OPTIONS_INIT; `offset`, `length` and BLOBFERRY_GET_SUFFIX only without ranges
  * @param user_data     returned in the completion; an integer, never dereferenced
