@@ -125,9 +125,10 @@ impl Mouth {
         let _ = self.parts.send(part);
     }
 
-    /// Whether nobody wants what ends there.
+    /// Whether nobody wants what ends there. Of a feed that is dropped, parts end before this task does: what they make
+    /// room for is not to be begun any more.
     pub(super) fn is_passed(&self, end: u64) -> bool {
-        end <= self.passed.load(Relaxed)
+        self.parts.is_closed() || end <= self.passed.load(Relaxed)
     }
 
     pub(super) fn found(&self, found: Found) {
