@@ -90,7 +90,7 @@ static void play(const place_t *place) {
   }
   CHECK_STATUS(blobferry_service_drain(fixture.service, 60000, NULL), BLOBFERRY_OK);
   CHECK_INT(usage_of(fixture.service).uploads_aborting, 0);
-  CHECK_INT(usage_of(fixture.service).bytes_in_flight, 0);
+  AWAIT(usage_of(fixture.service).bytes_in_flight == 0);
   CHECK_INT(live_leases(), 0);
   for (long i = 0; i < KEYS; i++) check_key(&fixture, &states[i], i);
   printf("  %s: %ld puts done, %ld ended (%ld by deadline, %ld by cancel, %ld by close), %ld of them uncertain\n",

@@ -70,24 +70,17 @@ static void an_empty_object_ends_at_once(void) {
 }
 
 typedef struct gated {
-  object_t object;
-  gate_t   gate;
-  size_t   free_requests; /* so many requests are answered before the gate */
-  size_t   open, most;    /* requests without an answer */
+  object_t     object;
+  gate_t       gate;
+  size_t       free_requests; /* so many requests are answered before the gate */
+  unanswered_t unanswered;
 } gated_t;
-
-static void count_open(exchange_t *exchange, gated_t *gated, int change) {
-  server_lock(exchange->server);
-  gated->open += (size_t)change;
-  if (gated->open > gated->most) gated->most = gated->open;
-  server_unlock(exchange->server);
-}
 
 static void answer_behind_a_gate(exchange_t *exchange, void *context) {
   gated_t *gated = context;
-  count_open(exchange, gated, 1);
+  unanswered_begin(exchange, &gated->unanswered);
   bool may_answer = exchange->number < gated->free_requests || await_gate(exchange, &gated->gate);
-  count_open(exchange, gated, -1);
+  unanswered_end(exchange, &gated->unanswered);
   if (may_answer) object_answer(exchange, &gated->object);
 }
 
@@ -104,7 +97,7 @@ static void max_in_flight_is_kept_to(void) {
     AWAIT(gate_waiting(server, &gated.gate) == limit);
     gate_open(server, &gated.gate);
     check_read(&fixture, reader, 20 * PART, 20 * PART - 100, 1, 100);
-    CHECK_INT(gated.most, limit);
+    CHECK_INT(gated.unanswered.most, limit);
     check_requests(server, 20);
     blobferry_reader_free(reader);
     fixture_free(&fixture);
@@ -130,7 +123,7 @@ static void max_prefetch_is_kept_to(void) {
   }
   check_read(&fixture, reader, 10, 0, 1, 20 * PART);
   check_requests(server, 20);
-  CHECK_INT(usage_of(fixture.service).bytes_in_flight, 0);
+  AWAIT(usage_of(fixture.service).bytes_in_flight == 0);
   blobferry_reader_free(reader);
   fixture_free(&fixture);
   server_free(server);

@@ -10,11 +10,11 @@ static void answer(exchange_t *exchange, void *context) { object_answer(exchange
 /* -- what breaks off --------------------------------------------------------------------------------- */
 
 typedef struct breaking {
-  object_t object;
-  size_t   every; /* every so many-th request breaks off */
-  uint64_t cut;   /* after so many bytes */
-  bool     by_reset, in_whole;
-  bool     fails; /* all requests but the first are refused */
+  object_t    object;
+  size_t      every; /* every so many-th request breaks off */
+  uint64_t    cut;   /* after so many bytes */
+  bool        by_reset, in_whole;
+  atomic_bool fails; /* all requests but the first are refused */
 } breaking_t;
 
 static void answer_and_break(exchange_t *exchange, void *context) {
@@ -135,6 +135,7 @@ static void a_deadline_tells_what_it_was_waiting_for(void) {
   blobferry_reader_t        *reader = reader_with(&fixture, "key", &options);
   guarded_t                  memory = guarded_new(PART);
   check_read(&fixture, reader, PART, PART, 1, 0);
+  AWAIT(server_requests(server) > 2); /* what is fetched ahead has failed by now */
   read.timeout_ms = 200;
   must(blobferry_reader_read(reader, fixture.cq, memory.data, PART, &read, 0, NULL, NULL), NULL, "read");
   check_outcome(wait_one(fixture.cq), BLOBFERRY_E_DEADLINE, "no luck");

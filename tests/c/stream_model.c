@@ -277,7 +277,7 @@ static void writers_agree(const fixture_t *fixture, long writers, uint64_t part_
   }
   CHECK_STATUS(blobferry_service_drain(fixture->service, 60000, NULL), BLOBFERRY_OK);
   CHECK_INT(usage_of(fixture->service).uploads_aborting, 0);
-  CHECK_INT(usage_of(fixture->service).bytes_in_flight, 0);
+  AWAIT(usage_of(fixture->service).bytes_in_flight == 0);
   if (writers > 20) CHECK(finished > 0);
 }
 

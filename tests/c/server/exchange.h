@@ -64,8 +64,26 @@ typedef struct gate {
   size_t waiting;
 } gate_t;
 
+/* Requests whose answer has not begun. The server's own count goes on until a thread of it has been told that the
+ * answer was sent, when the peer may have begun the next. */
+typedef struct unanswered {
+  size_t now, most; /* at once */
+} unanswered_t;
+
 static inline void server_lock(server_t *server) { pthread_mutex_lock(&server->mutex); }
 static inline void server_unlock(server_t *server) { pthread_mutex_unlock(&server->mutex); }
+
+static inline void unanswered_begin(exchange_t *exchange, unanswered_t *unanswered) {
+  server_lock(exchange->server);
+  if (++unanswered->now > unanswered->most) unanswered->most = unanswered->now;
+  server_unlock(exchange->server);
+}
+
+static inline void unanswered_end(exchange_t *exchange, unanswered_t *unanswered) {
+  server_lock(exchange->server);
+  unanswered->now--;
+  server_unlock(exchange->server);
+}
 
 /* -- waiting ------------------------------------------------------------------------------------------- */
 
