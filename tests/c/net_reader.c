@@ -173,8 +173,8 @@ typedef struct endless {
 
 static void answer_in_whole(exchange_t *exchange, void *context) {
   enum { PIECE = 10000 };
-  static uint8_t piece[PIECE];
-  endless_t     *it = context;
+  uint8_t    piece[PIECE];
+  endless_t *it = context;
   say_status(exchange, 200);
   if (it->is_chunked) say(exchange, "Transfer-Encoding: chunked\r\n");
   else say(exchange, "Content-Length: %llu\r\n", (unsigned long long)it->object.size);
