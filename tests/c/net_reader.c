@@ -31,6 +31,7 @@ static void every_byte_is_asked_for_once(void) {
   for (size_t k = 0; k < 4; k++)
     for (size_t t = 0; t < 5; t++)
       for (size_t r = 0; r < 4; r++) {
+        if (slowness() > 1 && (t + r) % 4 != k) continue; /* each of them, not each with each */
         watch(__func__);
         object_t                   object = object_of(totals[t]);
         server_t                  *server = server_start(answer, &object);
