@@ -33,12 +33,16 @@ typedef struct trial {
 
 static uint64_t time_of(way_t way) { return way == BY_DEADLINE ? 200 * slowness() : 0; }
 
-static trial_t begin(fixture_t fixture, verb_t verb, size_t size, way_t way) {
+static trial_t begin_within(fixture_t fixture, verb_t verb, size_t size, way_t way, uint64_t timeout_ms) {
   trial_t trial = {.fixture = fixture, .list = new_list(fixture.store, ""), .memory = guarded_new(size), .way = way};
   trial.begun = now_ms();
-  request_t request = {verb, "key", trial.memory.data, size, trial.list, time_of(way), 11};
+  request_t request = {verb, "key", trial.memory.data, size, trial.list, timeout_ms, 11};
   trial.ticket = must_submit(&request, fixture.store, fixture.cq);
   return trial;
+}
+
+static trial_t begin(fixture_t fixture, verb_t verb, size_t size, way_t way) {
+  return begin_within(fixture, verb, size, way, time_of(way));
 }
 
 /* Ends the request and takes its completion, the only one; its memory is locked at once. */
@@ -200,8 +204,9 @@ static void answer_later(exchange_t *exchange, void *context) {
 static bool check_between_attempts(const char *headers, verb_t verb, way_t way, long pause) {
   const char *backoff = headers[0] ? "1ms" : "5m";
   server_t   *server = server_start(answer_later, (void *)headers);
-  trial_t     trial = begin(with_server(server, S3, OPTIONS(PATIENCE, {"initial_backoff", backoff},
-                                                            {"max_backoff", backoff})), verb, SIZE, way);
+  fixture_t   fixture =
+      with_server(server, S3, OPTIONS(PATIENCE, {"initial_backoff", backoff}, {"max_backoff", backoff}));
+  trial_t trial = begin_within(fixture, verb, SIZE, way, way == BY_DEADLINE ? 60000 : 0);
   if (way != BY_DEADLINE) AWAIT(server_requests(server) == 1);
   if (way != BY_DEADLINE) sleep_us(pause);
   blobferry_completion_t completion = end(&trial);
