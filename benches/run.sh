@@ -14,8 +14,10 @@ case " $* " in
     tests/packages openssl
     if ! [ -x .tools/nginx/nginx ] && ! command -v nginx >/dev/null; then tests/servers/install.sh; fi
     ;;
+  *" --only tables "*) tests/tables/install.sh ;;
   *)
     tests/servers/install.sh
+    tests/tables/install.sh
     benches/rivals.sh
     ;;
 esac

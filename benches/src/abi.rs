@@ -13,6 +13,7 @@ mod list;
 mod many;
 mod reader;
 mod service;
+mod table;
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::marker::PhantomData;
@@ -26,6 +27,7 @@ use batch::Verb;
 pub use batch::{Batch, Way};
 pub use library::Library;
 pub use service::{Service, ServiceOptions, Store, Usage};
+pub use table::WriteOptions;
 
 const OK: i32 = 0;
 const BUSY: i32 = -3;
@@ -47,7 +49,7 @@ pub struct Completion {
     error: *mut c_void,
     details: *mut c_void,
     buffer: *mut c_void,
-    reserved: u64,
+    table: *mut c_void,
 }
 
 const _: () = assert!(size_of::<Completion>() == 64, "64 bytes for ever");
@@ -63,7 +65,7 @@ impl Completion {
         error: null_mut(),
         details: null_mut(),
         buffer: null_mut(),
-        reserved: 0,
+        table: null_mut(),
     };
 }
 

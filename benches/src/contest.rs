@@ -76,11 +76,12 @@ impl Contest {
     }
 
     /// Prints the table, and who is not in it and why.
-    pub fn print(&self, thing: &str, missing: &[Found]) {
+    ///
+    /// The CPU time of each is put beside that of the contenders with these names.
+    pub fn print(&self, thing: &str, bases: &[&str], missing: &[Found]) {
         let measured = &self.measured;
-        let bases = [Some(BARE), Some(RAW), measured.named("s5cmd").map(|_| "s5cmd")];
-        let bases = bases.into_iter().flatten().map(|name| (format!("CPU x {name}"), measured.named(name)));
-        let bases: Vec<_> = bases.collect();
+        let there = bases.iter().filter(|name| measured.named(name).is_some());
+        let bases: Vec<_> = there.map(|name| (format!("CPU x {name}"), measured.named(name))).collect();
         let per_thing = format!("CPU µs/{thing}");
         let mut header = vec![measured.name.as_str(), "runs", "CPU s", "wall s", &per_thing, "peak MiB"];
         header.extend(bases.iter().map(|(title, _)| title.as_str()));

@@ -26,6 +26,7 @@ mod server;
 mod small;
 mod socket;
 mod table;
+mod tables;
 mod targets;
 mod worker;
 
@@ -42,15 +43,15 @@ use worker::Work;
 
 const USAGE: &str = "\
 usage: blobferry-bench [--library PATH] [--nginx PATH] [--versitygw PATH]
-                       [--only empty|bytes|queued|net|small|many|files] [--case ID] [--contender NAME]
+                       [--only empty|bytes|queued|net|small|many|files|tables] [--case ID] [--contender NAME]
                        [--repetitions N] [--large-mib N]
 
   --library      the shared library; default: $BLOBFERRY_LIBRARY, or libblobferry.so beside this program
   --nginx        nginx for the part net; default: .tools/nginx/nginx, or the one on the PATH
   --versitygw    versitygw for the parts small, many and files; default: .tools/bin/versitygw
   --only         one part instead of all
-  --case         of the last four parts only what has this in its id: get-4KiB-64-plain, put, tls, list, download
-  --contender    of these parts only those whose name begins so: blobferry, object_store, bare
+  --case         of the last five parts only what has this in its id: get-4KiB-64-plain, put, tls, list, download
+  --contender    of these parts only those whose name begins so: blobferry, object_store, bare, polars
   --repetitions  default 11
   --large-mib    size of the largest object; default 1024, or less where memory is short";
 
@@ -110,6 +111,7 @@ fn work_of(library: &'static Library, work: &str, scene: &str) -> Box<dyn Work> 
         ["files", case, contender] => files::work(library, case, contender, scene),
         ["many", case, contender] => many::work(library, case, contender, scene),
         ["small", case, contender] => small::work(library, case, contender, scene),
+        ["tables", case, contender] => tables::work(library, case, contender, scene),
         _ => None,
     };
     made.unwrap_or_else(|| panic!("no worker does {work}"))
@@ -163,6 +165,10 @@ fn run(library: &'static Library, arguments: &Arguments) {
         println!();
         files::run(&rivals, &choice, &mut targets);
     }
+    if is_wanted("tables") {
+        println!();
+        tables::run(&rivals, &choice, &mut targets);
+    }
     targets.print();
     println!("\n{:.0} s in all", begun.elapsed().as_secs_f64());
 }
@@ -207,7 +213,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
 
 fn part(name: String) -> Result<String, String> {
     match name.as_str() {
-        "empty" | "bytes" | "queued" | "net" | "small" | "many" | "files" => Ok(name),
+        "empty" | "bytes" | "queued" | "net" | "small" | "many" | "files" | "tables" => Ok(name),
         _ => Err(format!("there is no part {name}")),
     }
 }

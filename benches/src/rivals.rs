@@ -42,6 +42,14 @@ pub fn python() -> Found {
     found("python", "python/bin/python", "boto3 and obstore")
 }
 
+/// Python, with pyarrow, polars and duckdb.
+pub fn tables() -> Found {
+    match PathBuf::from(".tools/tables/bin/python") {
+        path if path.exists() => Ok(path),
+        _ => Err(("pyarrow, polars and duckdb", "not installed: run tests/tables/install.sh".to_owned())),
+    }
+}
+
 /// The aws command.
 pub fn aws() -> Found {
     found("python", "python/bin/aws", "aws s3 cp")

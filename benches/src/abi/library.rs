@@ -3,9 +3,12 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
 
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
+
 use super::batch::Request;
 use super::list::Entry;
 use super::service::Pair;
+use super::table::{ChunkOptions, ImportOptions, ReaderOptions, WriteOptions};
 use super::{Completion, OK, QueueOptions, ServiceOptions, Usage};
 
 const ABI_VERSION: u32 = 0;
@@ -37,6 +40,27 @@ pub(super) type ListNext = unsafe extern "C" fn(Of, Of, *const c_void, u64, To<u
 pub(super) type ListEntries = unsafe extern "C" fn(Of, To<usize>) -> *const Entry;
 pub(super) type ReaderNew = unsafe extern "C" fn(*const c_void, Text, *const c_void, To<Of>, To<Of>) -> i32;
 pub(super) type ReaderRead = unsafe extern "C" fn(Of, Of, To<u8>, usize, *const c_void, u64, To<u64>, To<Of>) -> i32;
+pub(super) type TableImport = unsafe extern "C" fn(
+    Of,
+    To<FFI_ArrowSchema>,
+    To<FFI_ArrowArray>,
+    usize,
+    *const ImportOptions,
+    To<Of>,
+    To<Of>,
+) -> i32;
+pub(super) type TablePut =
+    unsafe extern "C" fn(*const c_void, Of, Text, *const c_void, *const WriteOptions, u64, To<u64>, To<Of>) -> i32;
+pub(super) type TableConvert =
+    unsafe extern "C" fn(Of, Of, *const c_void, Text, *const WriteOptions, u64, To<u64>, To<Of>) -> i32;
+pub(super) type TableReaderNew =
+    unsafe extern "C" fn(*const c_void, *const Text, usize, *const ReaderOptions, To<Of>, To<Of>) -> i32;
+/// The next batch of a reader, the end of a writer: both have nothing but options, which are NULL here.
+pub(super) type TableStep = unsafe extern "C" fn(Of, Of, *const c_void, u64, To<u64>, To<Of>) -> i32;
+pub(super) type TableWriterNew =
+    unsafe extern "C" fn(*const c_void, Text, To<FFI_ArrowSchema>, *const WriteOptions, To<Of>, To<Of>) -> i32;
+pub(super) type TableWriterWrite =
+    unsafe extern "C" fn(Of, Of, To<FFI_ArrowArray>, *const ChunkOptions, u64, To<u64>, To<Of>) -> i32;
 /// Up and down differ in the order of path and prefix.
 pub(super) type FolderMove =
     unsafe extern "C" fn(*const c_void, Of, Text, Text, *const c_void, Of, u64, To<u64>, To<Of>) -> i32;
@@ -75,6 +99,17 @@ pub struct Library {
     pub(super) reader_free: Free,
     pub(super) folder_upload: FolderMove,
     pub(super) folder_download: FolderMove,
+    pub(super) table_import: TableImport,
+    pub(super) table_put: TablePut,
+    pub(super) table_convert: TableConvert,
+    pub(super) table_free: Free,
+    pub(super) table_reader_new: TableReaderNew,
+    pub(super) table_reader_next: TableStep,
+    pub(super) table_reader_free: Free,
+    pub(super) table_writer_new: TableWriterNew,
+    pub(super) table_writer_write: TableWriterWrite,
+    pub(super) table_writer_finish: TableStep,
+    pub(super) table_writer_free: Free,
 }
 
 impl Library {
@@ -121,6 +156,17 @@ impl Library {
             reader_free: function(loaded, "reader_free")?,
             folder_upload: function(loaded, "folder_upload")?,
             folder_download: function(loaded, "folder_download")?,
+            table_import: function(loaded, "table_import")?,
+            table_put: function(loaded, "table_put")?,
+            table_convert: function(loaded, "table_convert")?,
+            table_free: function(loaded, "table_free")?,
+            table_reader_new: function(loaded, "table_reader_new")?,
+            table_reader_next: function(loaded, "table_reader_next")?,
+            table_reader_free: function(loaded, "table_reader_free")?,
+            table_writer_new: function(loaded, "table_writer_new")?,
+            table_writer_write: function(loaded, "table_writer_write")?,
+            table_writer_finish: function(loaded, "table_writer_finish")?,
+            table_writer_free: function(loaded, "table_writer_free")?,
         })))
     }
 

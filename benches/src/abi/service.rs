@@ -24,8 +24,8 @@ pub struct ServiceOptions {
     pub max_bytes_in_flight: u64,
     /// 0.
     pub flags: u32,
-    /// 0.
-    pub reserved: u32,
+    /// Threads that parse and encode tables.
+    pub compute_threads: u32,
 }
 
 impl Default for ServiceOptions {
@@ -38,7 +38,7 @@ impl Default for ServiceOptions {
             max_requests_in_flight: 0,
             max_bytes_in_flight: 0,
             flags: 0,
-            reserved: 0,
+            compute_threads: 0,
         }
     }
 }
@@ -70,8 +70,8 @@ pub(super) struct Pair {
 
 /// A service of the library.
 pub struct Service {
-    library: &'static Library,
-    handle: *mut c_void,
+    pub(super) library: &'static Library,
+    pub(super) handle: *mut c_void,
 }
 
 // SAFETY: the header lets every handle be used from any thread.
@@ -169,7 +169,7 @@ impl Drop for Service {
 
 /// An open store.
 pub struct Store {
-    library: &'static Library,
+    pub(super) library: &'static Library,
     pub(super) handle: *mut c_void,
 }
 

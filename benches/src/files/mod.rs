@@ -131,7 +131,7 @@ fn measure(rivals: &Rivals, gateway: &Gateway, files: &Path, way: Way, choice: &
         fs::remove_dir_all(&made).expect("it was made");
     };
     let contest = Contest::run((way.name(), FILES), contenders, &choice, || (), after);
-    contest.print("file", &missing);
+    contest.print("file", &[BARE, RAW, S5CMD], &missing);
     contest.aim(&[(RAW, 1.05), (S5CMD, 1.0)], targets);
 }
 

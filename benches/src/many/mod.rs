@@ -120,7 +120,7 @@ fn measure(rivals: &Rivals, gateway: &Gateway, verb: Verb, choice: &Choice<'_>, 
         assert_eq!(is_gone, verb == Verb::Delete, "{name}: what is done is what was asked for");
     };
     let contest = Contest::run((&verb.name(), keys.len()), contenders(rivals, gateway, verb), &choice, before, after);
-    contest.print("key", &[rivals::python()]);
+    contest.print("key", &[BARE, RAW], &[rivals::python()]);
     contest.aim(&[(RAW, 1.05), (RAW_BY_THREAD, 1.05)], targets);
 }
 

@@ -83,7 +83,7 @@ pub fn run(rivals: &Rivals, choice: &Choice<'_>, targets: &mut Targets) {
 fn measure(rivals: &Rivals, gateway: &Gateway, load: Load, choice: &Choice<'_>) -> Contest {
     let name = format!("get of 4 KiB, s3, {} in flight", load.in_flight);
     let contest = Contest::run((&name, load.requests), contenders(rivals, gateway, load), choice, || (), |_| ());
-    contest.print("request", &[rivals::python()]);
+    contest.print("request", &[BARE, RAW], &[rivals::python()]);
     contest
 }
 
