@@ -1,0 +1,9 @@
+/* Blobs that may be newline-delimited JSON. */
+#include "blob.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  choices_t choices = {data, size};
+  fixture_begin();
+  read_as(BLOBFERRY_FORMAT_NDJSON, choices, NULL);
+  return 0;
+}
