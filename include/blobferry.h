@@ -91,5 +91,11 @@
 #include "blobferry/report.h"
 #include "blobferry/folder.h"
 #include "blobferry/batch.h"
+#include "blobferry/arrow.h"
+#include "blobferry/table.h"
+#include "blobferry/aggregate.h"
+#include "blobferry/format.h"
+#include "blobferry/table_write.h"
+#include "blobferry/table_reader.h"
 
 #endif /* BLOBFERRY_H */

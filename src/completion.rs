@@ -3,6 +3,7 @@
 
 use crate::error::{Asked, Error, Kind, Result};
 use crate::outcome::{Completion, Outcome};
+use crate::returns::{Return, Returns};
 use crate::ring::Ring;
 use crate::sync::lock;
 use crate::threads::put_off;
@@ -51,10 +52,12 @@ pub struct Arrivals {
     arrived: Condvar,
     /// For those who wait until nothing runs.
     idle: Condvar,
+    /// What waits for the host to come by.
+    returns: Arc<Returns>,
 }
 
 impl Arrivals {
-    pub(crate) fn new(capacity: u32, wake: Wake) -> Arrivals {
+    pub(crate) fn new(capacity: u32, wake: Wake, returns: &Arc<Returns>) -> Arrivals {
         Arrivals {
             credits: Credits::new(capacity),
             ring: Ring::new(capacity as usize),
@@ -64,6 +67,7 @@ impl Arrivals {
             waiting: Mutex::new(0),
             arrived: Condvar::new(),
             idle: Condvar::new(),
+            returns: returns.clone(),
         }
     }
 
@@ -144,7 +148,8 @@ impl Arrivals {
         }
     }
 
-    /// Hands what is there to `take`, up to `most`, oldest first. An error says that nothing will come any more.
+    /// Hands what is there to `take`, up to `most`, oldest first. What goes back to the host before it has them goes back
+    /// here. An error says that nothing will come any more.
     pub fn drain(&self, most: usize, mut take: impl FnMut(Completion)) -> Result<usize> {
         // Asked before, as what runs now may publish after the look at the ring.
         let is_over = self.is_over();
@@ -152,17 +157,22 @@ impl Arrivals {
         let mut taken = 0;
         loop {
             let mut batch = 0;
-            self.ring.drain((most - taken).min(BATCH), |completion| {
+            let mut backs = Vec::new();
+            self.ring.drain((most - taken).min(BATCH), |mut completion| {
                 tickets[batch] = completion.ticket;
                 batch += 1;
+                backs.append(&mut completion.back);
                 take(completion);
             });
+            // Not under the ring's lock: it is the host's code.
+            backs.into_iter().for_each(|back| self.returns.give(back));
             self.credits.give_back(tickets[..batch].iter().copied());
             taken += batch;
             if batch < BATCH {
                 break;
             }
         }
+        self.returns.run();
         if taken == 0 && is_over { Err(closed()) } else { Ok(taken) }
     }
 
@@ -291,9 +301,13 @@ pub(crate) struct Promise {
 }
 
 impl Promise {
-    fn keep(mut self, outcome: Outcome) {
+    fn keep(mut self, outcome: Outcome, back: Vec<Return>) {
         self.is_kept = true;
-        self.arrivals.publish(Completion { ticket: self.ticket, user_data: self.user_data, outcome });
+        self.publish(outcome, back);
+    }
+
+    fn publish(&self, outcome: Outcome, back: Vec<Return>) {
+        self.arrivals.publish(Completion { ticket: self.ticket, user_data: self.user_data, outcome, back });
     }
 }
 
@@ -301,7 +315,7 @@ impl Drop for Promise {
     fn drop(&mut self) {
         if !self.is_kept {
             let outcome = Err(Box::new(Error::panic(&"a request was dropped before its end")));
-            self.arrivals.publish(Completion { ticket: self.ticket, user_data: self.user_data, outcome });
+            self.publish(outcome, Vec::new());
         }
     }
 }
@@ -316,8 +330,9 @@ pub(crate) struct Settlement {
 }
 
 impl Settlement {
-    /// Keeps the promise. `verdict` is the outcome that a commit has settled, whatever else was to be told.
-    pub(crate) fn keep(self, verdict: Option<Outcome>) {
+    /// Keeps the promise. `verdict` is the outcome that a commit has settled, whatever else was to be told; `back` goes
+    /// back to the host first.
+    pub(crate) fn keep(self, verdict: Option<Outcome>, back: Vec<Return>) {
         let outcome = verdict.unwrap_or(self.outcome).map_err(|error| {
             let error = error.attempted(self.began.into());
             Box::new(match &self.asked {
@@ -325,6 +340,6 @@ impl Settlement {
                 None => error,
             })
         });
-        self.promise.keep(outcome);
+        self.promise.keep(outcome, back);
     }
 }

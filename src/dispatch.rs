@@ -122,7 +122,7 @@ impl Flight {
         let settlement = Settlement { promise, outcome, asked: self.asked.take(), began };
         match self.loan.take() {
             Some(loan) => loan.close(settlement),
-            None => settlement.keep(None),
+            None => settlement.keep(None, Vec::new()),
         }
     }
 }

@@ -32,8 +32,11 @@ pub mod memory;
 pub mod outcome;
 pub mod queue;
 pub mod request;
+pub mod returns;
 pub mod service;
 pub mod settings;
 pub mod stores;
+#[cfg(feature = "tabular")]
+pub mod tabular;
 pub mod threads;
 pub mod transfer;

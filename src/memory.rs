@@ -16,6 +16,7 @@ use crate::completion::Settlement;
 use crate::error::{Error, Kind};
 use crate::live;
 use crate::outcome::Outcome;
+use crate::returns::Return;
 use crate::sync::{self, AtomicUsize, Site, order};
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Mutex};
@@ -25,8 +26,9 @@ pub const CHUNK: usize = 1 << 20;
 
 /// What waits for the memory to be back.
 pub(crate) trait Returned: Send {
-    /// The memory is back. `verdict` is the outcome that a commit has settled, whatever else was to be told.
-    fn returned(self, verdict: Option<Outcome>);
+    /// The memory is back. `verdict` is the outcome that a commit has settled, whatever else was to be told; `back` is to be
+    /// given back to the host first.
+    fn returned(self, verdict: Option<Outcome>, back: Vec<Return>);
 }
 
 /// The request has ended: its memory must not be touched any more.
@@ -54,17 +56,24 @@ struct End<P> {
     waiting: Option<P>,
     is_told: bool,
     verdict: Option<Outcome>,
+    back: Vec<Return>,
+}
+
+impl<P> End<P> {
+    fn new(is_told: bool) -> End<P> {
+        End { waiting: None, is_told, verdict: None, back: Vec::new() }
+    }
 }
 
 impl<P: Returned> Lease<P> {
     pub(crate) fn new() -> Lease<P> {
         live::LEASES.add(1);
-        Lease { guards: AtomicUsize::new(0), end: Mutex::new(End { waiting: None, is_told: false, verdict: None }) }
+        Lease { guards: AtomicUsize::new(0), end: Mutex::new(End::new(false)) }
     }
 
     /// A lease on no caller's memory: it is not counted, and never closed.
     fn of_nobody() -> Lease<P> {
-        Lease { guards: AtomicUsize::new(0), end: Mutex::new(End { waiting: None, is_told: true, verdict: None }) }
+        Lease { guards: AtomicUsize::new(0), end: Mutex::new(End::new(true)) }
     }
 
     fn guard(&self) -> Result<Guard<'_, P>, Revoked> {
@@ -89,15 +98,24 @@ impl<P: Returned> Lease<P> {
         }
     }
 
+    /// What whoever was given a guard does once, at the end.
+    fn let_go(&self) {
+        // Acquire, too: the last guard out tells for all that were in before.
+        let before = self.guards.fetch_sub(1, order(Site::LetGo, AcqRel));
+        if before == CLOSED | 1 {
+            self.tell();
+        }
+    }
+
     fn tell(&self) {
-        let (waiting, verdict) = {
+        let (waiting, verdict, back) = {
             let mut end = sync::lock(&self.end);
             end.is_told = true;
-            (end.waiting.take(), end.verdict.take())
+            (end.waiting.take(), end.verdict.take(), std::mem::take(&mut end.back))
         };
         if let Some(waiting) = waiting {
             live::LEASES.add(-1);
-            waiting.returned(verdict);
+            waiting.returned(verdict, back);
         }
     }
 }
@@ -109,11 +127,7 @@ struct Guard<'a, P: Returned> {
 
 impl<P: Returned> Drop for Guard<'_, P> {
     fn drop(&mut self) {
-        // Acquire, too: the last guard out tells for all that were in before.
-        let before = self.lease.guards.fetch_sub(1, order(Site::LetGo, AcqRel));
-        if before == CLOSED | 1 {
-            self.lease.tell();
-        }
+        self.lease.let_go();
     }
 }
 
@@ -126,8 +140,8 @@ impl<P> Drop for Lease<P> {
 }
 
 impl Returned for Settlement {
-    fn returned(self, verdict: Option<Outcome>) {
-        self.keep(verdict);
+    fn returned(self, verdict: Option<Outcome>, back: Vec<Return>) {
+        self.keep(verdict, back);
     }
 }
 
@@ -168,6 +182,13 @@ impl Loan {
         Ok(act())
     }
 
+    /// A guard that is kept for longer than one step: the completion waits for it.
+    #[cfg(feature = "tabular")]
+    pub(crate) fn hold(&self) -> Result<Hold, Revoked> {
+        std::mem::forget(self.0.guard()?);
+        Ok(Hold(self.clone()))
+    }
+
     /// Gives a step up that is part of a request: nothing more is begun under its lease. Tells whether something is
     /// being done under it just now, which may still take effect.
     pub(crate) fn revoke(&self) -> bool {
@@ -177,6 +198,25 @@ impl Loan {
     /// Takes the outcome of a commit. To be returned from the same poll, or a cancel could come between.
     pub fn verdict(&self) -> Option<Outcome> {
         sync::lock(&self.0.end).verdict.take()
+    }
+}
+
+/// Keeps the completion of a request back.
+#[cfg(feature = "tabular")]
+pub(crate) struct Hold(Loan);
+
+#[cfg(feature = "tabular")]
+impl Hold {
+    /// Lets go, and leaves what is to be given back to the host before it has the completion.
+    pub(crate) fn leave(self, back: Return) {
+        sync::lock(&self.0.0.end).back.push(back);
+    }
+}
+
+#[cfg(feature = "tabular")]
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.0.let_go();
     }
 }
 
@@ -196,7 +236,7 @@ mod loom_models {
     unsafe impl Send for Caller {}
 
     impl Returned for Caller {
-        fn returned(self, _: Option<Outcome>) {
+        fn returned(self, _: Option<Outcome>, _: Vec<Return>) {
             for cell in self.0.iter() {
                 // SAFETY: loom checks that nobody else is in the cell.
                 cell.with_mut(|place| unsafe { *place += 1 });

@@ -2,6 +2,9 @@
 
 use crate::error::Error;
 use crate::memory::Memory;
+use crate::returns::Return;
+#[cfg(feature = "tabular")]
+use crate::tabular::Table;
 
 /// What an object's server tells whoever reads it about how to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +55,17 @@ pub struct Details {
     pub headers: ContentHeaders,
     /// The user metadata that the object was put with, in order of keys.
     pub metadata: Vec<(String, String)>,
+    /// Of a table that was written.
+    pub rows: Rows,
+}
+
+/// What a table has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Rows.
+    pub count: u64,
+    /// Row groups of Parquet, batches of IPC; else 0.
+    pub groups: u64,
 }
 
 /// How a request went well.
@@ -65,12 +79,25 @@ pub struct Done {
     pub details: Option<Box<Details>>,
     /// Bytes that were asked for without memory to put them into.
     pub buffer: Option<Memory>,
+    /// Rows that were asked for.
+    #[cfg(feature = "tabular")]
+    pub table: Option<Table>,
 }
 
 impl Done {
     /// A result, with the details if they are wanted.
     pub fn new(result: u64, details: Details, wanted: bool) -> Done {
         Done { result, details: wanted.then(|| Box::new(details)), ..Done::default() }
+    }
+
+    /// The same of an object that is a table: the result is its rows.
+    pub(crate) fn of_table(mut self, rows: Option<Rows>) -> Done {
+        let Some(rows) = rows else { return self };
+        self.result = rows.count;
+        if let Some(details) = &mut self.details {
+            details.rows = rows;
+        }
+        self
     }
 }
 
@@ -86,4 +113,6 @@ pub struct Completion {
     pub user_data: u64,
     /// How the request ended.
     pub outcome: Outcome,
+    /// What the host gave with the request, to be given back before it has the completion.
+    pub(crate) back: Vec<Return>,
 }

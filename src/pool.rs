@@ -1,4 +1,5 @@
-//! The threads beside the I/O threads: for files, and for whatever else blocks or takes long.
+//! The threads beside the I/O threads: one pool for files, and for whatever else blocks or takes long; one for what
+//! parses and encodes, so that neither waits for the other.
 
 use crate::error::{Error, Kind, Result};
 use crate::threads;
@@ -19,13 +20,13 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Starts the threads; `started` keeps those that run where one could not be made.
-    pub(crate) fn start(threads: u32, started: &mut Vec<JoinHandle<()>>) -> Result<Pool> {
+    /// Starts the threads, each of this name and a number; `started` keeps those that run where one could not be made.
+    pub(crate) fn start(name: &str, threads: u32, started: &mut Vec<JoinHandle<()>>) -> Result<Pool> {
         let (jobs, queue) = crossbeam_channel::unbounded();
         let mut pool = Pool { jobs, threads: 0 };
         for index in 0..threads {
             let queue = queue.clone();
-            match threads::spawn(format!("blobferry-pool{index}"), move || work(&queue)) {
+            match threads::spawn(format!("{name}{index}"), move || work(&queue)) {
                 Ok(thread) => started.push(thread),
                 Err(error) => {
                     pool.stop();

@@ -53,7 +53,7 @@ impl Queue {
         let queue = Queue {
             service: service.clone(),
             capacity,
-            arrivals: Arc::new(Arrivals::new(capacity, wake)),
+            arrivals: Arc::new(Arrivals::new(capacity, wake, &service.returns)),
             dispatcher: Mutex::new(None),
             has_callback: callback.is_some(),
         };
@@ -92,6 +92,15 @@ impl Queue {
     /// Accepts a request: exactly one completion will follow. Refused, none will, and nothing was lent.
     pub fn submit(&self, request: Request) -> Result<u64> {
         let (ticket, flight) = self.admit(request)?;
+        self.service.spawn(flight);
+        Ok(ticket)
+    }
+
+    /// As [`Queue::submit`]; what the caller gives with the request is taken by `take` once it is accepted, and before
+    /// anything of it runs.
+    pub fn submit_taking(&self, request: Request, take: impl FnOnce()) -> Result<u64> {
+        let (ticket, flight) = self.admit(request)?;
+        take();
         self.service.spawn(flight);
         Ok(ticket)
     }
@@ -179,6 +188,7 @@ impl Drop for Batch {
 
 /// The thread of a callback: gives it batches until the queue has come to its end.
 fn deliver(arrivals: &Arrivals, mut callback: Callback) {
+    threads::lend_to_host();
     loop {
         let mut batch = Vec::new();
         if arrivals.wait(BATCH, None, |completion| batch.push(completion)).is_err() {

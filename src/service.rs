@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::live;
 use crate::origin::Origin;
 use crate::pool::Pool;
+use crate::returns::Returns;
 use crate::settings::Settings;
 use crate::sync::lock;
 use crate::threads;
@@ -38,6 +39,8 @@ pub struct Shared {
     io: Vec<Handle>,
     next_io: AtomicUsize,
     pub(crate) pool: Pool,
+    /// For what parses and encodes.
+    pub(crate) compute: Pool,
     pub(crate) requests: Arc<Semaphore>,
     /// In units of [`BYTES_UNIT`], as the semaphore counts in 32 bits.
     bytes: Arc<Semaphore>,
@@ -45,6 +48,10 @@ pub struct Shared {
     /// Tasks that go on after the completion of their request, and the notice that one has ended.
     behind: Mutex<u64>,
     behind_ended: Condvar,
+    /// What waits to be given back to the host.
+    pub(crate) returns: Arc<Returns>,
+    /// Threads that pull the streams of a host, one for each request that reads one; they end with it.
+    pullers: Mutex<Vec<JoinHandle<()>>>,
     /// What ends with the service, and has something to do then.
     endings: Mutex<Vec<Weak<dyn Ending>>>,
     /// What stores opened with one name have in common.
@@ -125,7 +132,10 @@ impl Service {
             // What is left then is left: the header says so.
             let _ = self.shared.wait_for_behind(Instant::now().checked_add(BEHIND_AT_END));
             self.shared.pool.stop();
+            self.shared.compute.stop();
             self.threads.join();
+            self.shared.join_pullers();
+            self.shared.returns.close();
         });
     }
 }
@@ -135,18 +145,22 @@ fn start(settings: Settings, threads: &mut Threads) -> Result<Shared> {
     for index in 0..settings.io_threads {
         io.push(start_io(index, threads)?);
     }
-    let pool = Pool::start(settings.pool_threads, &mut threads.running)?;
+    let pool = Pool::start("blobferry-pool", settings.pool_threads, &mut threads.running)?;
+    let compute = Pool::start("blobferry-compute", settings.compute_threads, &mut threads.running)?;
     Ok(Shared {
         settings,
         origin: Origin::here(),
         io,
         next_io: AtomicUsize::new(0),
         pool,
+        compute,
         requests: Arc::new(Semaphore::new(settings.max_requests_in_flight as usize)),
         bytes: Arc::new(Semaphore::new(byte_units(settings.max_bytes_in_flight) as usize)),
         queues: Mutex::default(),
         behind: Mutex::new(0),
         behind_ended: Condvar::new(),
+        returns: Arc::new(Returns::new()),
+        pullers: Mutex::default(),
         endings: Mutex::default(),
         named: Mutex::default(),
     })
@@ -230,6 +244,12 @@ impl Shared {
 
     /// Waits until no request runs and nothing goes on behind one; not longer than until the time given.
     pub fn drain(&self, until: Option<Instant>) -> Result<()> {
+        let drained = self.wait_until_idle(until);
+        self.returns.run();
+        drained
+    }
+
+    fn wait_until_idle(&self, until: Option<Instant>) -> Result<()> {
         loop {
             let queues = lock(&self.queues).living();
             if queues.iter().all(|queue| queue.usage().0 == 0) {
@@ -296,6 +316,24 @@ impl Shared {
             let _counted = counted;
             task.await;
         }));
+    }
+
+    /// Makes a thread that pulls a stream of the host for one request, and ends before the request does, or right after.
+    #[cfg(feature = "tabular")]
+    pub(crate) fn spawn_puller(&self, name: String, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let thread = threads::spawn(name, run)?;
+        let mut pullers = lock(&self.pullers);
+        pullers.retain(|puller| !puller.is_finished());
+        pullers.push(thread);
+        Ok(())
+    }
+
+    fn join_pullers(&self) {
+        let pullers = std::mem::take(&mut *lock(&self.pullers));
+        for puller in pullers {
+            // It catches what its work panics with.
+            let _ = puller.join();
+        }
     }
 
     /// Tells `ending` of the end of the service, if it is still there then.

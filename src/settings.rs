@@ -16,9 +16,12 @@ pub struct Settings {
     pub max_requests_in_flight: u32,
     /// Bytes of memory that the library holds for requests.
     pub max_bytes_in_flight: u64,
+    /// Threads that parse and encode tables.
+    pub compute_threads: u32,
 }
 
 const MAX_THREADS: u32 = 1024;
+const MAX_COMPUTE_THREADS: u32 = 64;
 /// A credit takes some 100 bytes of its queue.
 const MAX_CREDITS: u32 = 1 << 20;
 
@@ -32,11 +35,13 @@ impl Settings {
             max_credits: or_default(self.max_credits, 65_536),
             max_requests_in_flight: or_default(self.max_requests_in_flight, 1024),
             max_bytes_in_flight: if self.max_bytes_in_flight == 0 { 256 << 20 } else { self.max_bytes_in_flight },
+            compute_threads: or_default(self.compute_threads, cpus.min(MAX_COMPUTE_THREADS)),
         };
         at_most("io_threads", resolved.io_threads, MAX_THREADS)?;
         at_most("pool_threads", resolved.pool_threads, MAX_THREADS)?;
         at_most("max_credits", resolved.max_credits, MAX_CREDITS)?;
         at_most("max_requests_in_flight", resolved.max_requests_in_flight, MAX_CREDITS)?;
+        at_most("compute_threads", resolved.compute_threads, MAX_COMPUTE_THREADS)?;
         Ok(resolved)
     }
 }

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 thread_local! {
     static IS_OURS: Cell<bool> = const { Cell::new(false) };
+    static IS_LENT: Cell<bool> = const { Cell::new(false) };
     static IO: Cell<Option<usize>> = const { Cell::new(None) };
     static LATER: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
 }
@@ -15,6 +16,11 @@ thread_local! {
 /// Which of its service's I/O threads this one is.
 pub(crate) fn io() -> usize {
     IO.get().unwrap_or_default()
+}
+
+/// Whether the caller runs on an I/O thread, which waits for nobody.
+pub(crate) fn is_io() -> bool {
+    IO.get().is_some()
 }
 
 /// Runs an I/O thread: `turn` until it ends, and what was put off behind it.
@@ -48,6 +54,16 @@ fn do_what_was_put_off() {
 /// Whether the caller runs on a thread of ours, which must not wait for threads of ours.
 pub fn is_ours() -> bool {
     IS_OURS.get()
+}
+
+/// Whether the host's own code may run here: on a thread that it called us with, or that it was lent.
+pub(crate) fn is_hosts() -> bool {
+    !IS_OURS.get() || IS_LENT.get()
+}
+
+/// Lends this thread of ours to the host, for good: what it does there is the host's.
+pub(crate) fn lend_to_host() {
+    IS_LENT.set(true);
 }
 
 /// Signals that a thread raises by what it does itself. Blocked, they would end the process without a word to the

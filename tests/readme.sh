@@ -48,6 +48,39 @@ install_as_root() {
     [ -e "$work/root/usr/local/lib/libblobferry.so" ] && [ -e "$work/root/usr/local/include/blobferry.h" ]
 }
 
+# The lines of the conversion, in a program that has what they use.
+conversion() {
+  mkdir -p "$work/blobferry-first" && cat >"$work/convert.c" <<'PROGRAM' &&
+#include <blobferry.h>
+int main(int count, char **arguments) {
+  blobferry_service_t *service = NULL;
+  blobferry_cq_t *cq = NULL;
+  blobferry_store_t *store = NULL;
+  blobferry_error_t *error = NULL;
+  blobferry_completion_t done = {0};
+  size_t taken = 0;
+  if (count != 2 || blobferry_service_new(NULL, &service, &error) || blobferry_cq_new(service, NULL, &cq, &error) ||
+      blobferry_store_open(service, arguments[1], NULL, 0, &store, &error))
+    return 1;
+#include "convert.inc"
+  return blobferry_cq_wait(cq, &done, 1, -1, &taken, &error) || done.status || done.result != 3;
+}
+PROGRAM
+    printf 'city,celsius\nOslo,-7.5\nLagos,31\nOslo,2\n' >"$work/blobferry-first/weather.csv" &&
+    printf 'cc convert.c $(pkg-config --cflags --libs blobferry) -o convert && ./convert "file://$PWD/blobferry-first"\n' \
+      >"$work/convert.sh" && run_installed convert.sh
+}
+
+# With the Python that the tests of tables have.
+query() {
+  local printed
+  sed -i "s|file:///tmp|file://$work|" "$work/query.py"
+  echo "'$PWD/.tools/tables/bin/python' query.py" >"$work/query.sh"
+  printed=$(run_installed query.sh)
+  echo "printed: $printed"
+  [ "$printed" = "[('Lagos', 31.0), ('Oslo', -7.5)]" ]
+}
+
 # In another folder than a home, with the commands for one.
 install_elsewhere() {
   grep -q '^PREFIX=' "$work/elsewhere.sh" && grep -q '^export ' "$work/elsewhere.sh" &&
@@ -62,6 +95,8 @@ block sh "./first" >"$work/first.sh"
 block sh "./many" >"$work/example.sh"
 block sh "./first-static" >"$work/static.sh"
 block c "int main" >"$work/first.c"
+block c "blobferry_table_convert" >"$work/convert.inc"
+block python "duckdb" >"$work/query.py"
 ln -s "$PWD/bindings" "$work/bindings"
 sed -i "s|file:///tmp|file://$work|" "$work/first.c"
 check "it installs as root" install_as_root
@@ -69,6 +104,9 @@ check "it installs elsewhere" install_elsewhere
 check "the first program compiles and runs" first_program
 check "an example compiles and runs" run_installed example.sh
 check "the first program compiles with the archive and runs" first_program_with_the_archive
+check "what the tables are queried with is installed" tests/tables/install.sh
+check "a CSV blob becomes Parquet" conversion
+check "DuckDB queries the rows" query
 sed -i "s|file://$work|file:///tmp|" "$work/first.c"
 check "the first program prints what went wrong" first_program_that_fails
 

@@ -46,6 +46,9 @@
  */
 typedef struct blobferry_cq blobferry_cq_t;
 
+/* Rows: see table.h. */
+typedef struct blobferry_table blobferry_table_t;
+
 /*
  * Every submit call says which statuses its completion can have. Besides those,
  * any completion can have BLOBFERRY_E_CANCELLED, _CLOSED, _DEADLINE, _PERMISSION,
@@ -89,7 +92,7 @@ typedef struct blobferry_completion {
   blobferry_error_t   *error;       /* owned; NULL on success */
   blobferry_details_t *details;     /* owned; NULL unless the request asked for them */
   blobferry_buffer_t  *buffer;      /* owned; NULL unless the verb brings one */
-  uint64_t             reserved;    /* 0 */
+  blobferry_table_t   *table;       /* owned; NULL unless the verb brings one */
 } blobferry_completion_t;
 
 #define BLOBFERRY_WAKE_NONE 0u
@@ -101,8 +104,8 @@ typedef struct blobferry_completion {
 typedef int (*blobferry_wake_fn)(void *argument);
 
 /* Takes a batch of completions, oldest first. The array is a view (valid until
- * the function returns); each `error`, `details` and `buffer` in it is owned by the
- * function. */
+ * the function returns); each `error`, `details`, `buffer` and `table` in it is owned
+ * by the function. */
 typedef void (*blobferry_completion_fn)(void *argument, const blobferry_completion_t *completions, size_t count);
 
 typedef struct blobferry_cq_options {
@@ -185,8 +188,9 @@ BLOBFERRY_API int blobferry_cq_fd(const blobferry_cq_t *cq);
  * request ended is in its completion's `status`.
  *
  * @param cq               borrowed
- * @param completions_out  receives the completions; each `error`, `details` and `buffer` in them is owned: release them with
- *                         blobferry_error_free, blobferry_details_free and blobferry_buffer_free
+ * @param completions_out  receives the completions; each `error`, `details`, `buffer` and `table` in them is owned: release
+ *                         them with blobferry_error_free, blobferry_details_free, blobferry_buffer_free and
+ *                         blobferry_table_free
  * @param capacity         elements in `completions_out`; at least 1
  * @param count_out        receives the number of completions moved
  * @param error_out        receives an owned error on failure; may be NULL
@@ -213,8 +217,9 @@ BLOBFERRY_API blobferry_status_t blobferry_cq_drain(blobferry_cq_t *cq, blobferr
  * BLOBFERRY_OK with `*count_out` = 0.
  *
  * @param cq               borrowed
- * @param completions_out  receives the completions; each `error`, `details` and `buffer` in them is owned: release them with
- *                         blobferry_error_free, blobferry_details_free and blobferry_buffer_free
+ * @param completions_out  receives the completions; each `error`, `details`, `buffer` and `table` in them is owned: release
+ *                         them with blobferry_error_free, blobferry_details_free, blobferry_buffer_free and
+ *                         blobferry_table_free
  * @param capacity         elements in `completions_out`; at least 1
  * @param timeout_ms       milliseconds; 0 = do not wait, negative = no limit
  * @param count_out        receives the number of completions moved

@@ -172,6 +172,34 @@ BLOBFERRY_API const blobferry_pair_t *blobferry_details_metadata(const blobferry
                                                                  size_t *count_out);
 
 /**
+ * Tell how many rows were written.
+ *
+ * @param details  borrowed; NULL is 0
+ *
+ * @return rows; 0 where it was no table that was written
+ *
+ * Threads: any, concurrently.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_table_put, blobferry_table_writer_finish
+ */
+BLOBFERRY_API uint64_t blobferry_details_rows(const blobferry_details_t *details);
+
+/**
+ * Tell how many row groups were written.
+ *
+ * @param details  borrowed; NULL is 0
+ *
+ * @return row groups of Parquet, batches of IPC; else 0
+ *
+ * Threads: any, concurrently.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_details_rows
+ */
+BLOBFERRY_API uint64_t blobferry_details_row_groups(const blobferry_details_t *details);
+
+/**
  * Release details.
  *
  * Views of them end here.

@@ -167,6 +167,44 @@ BLOBFERRY_API blobferry_status_t blobferry_list_next(blobferry_list_t *list, blo
                                                      blobferry_ticket_t *ticket_out, blobferry_error_t **error_out);
 
 /**
+ * Ask for the next page as a table.
+ *
+ * As blobferry_list_next, but that the entries come as the completion's `table`, of one
+ * chunk with a row for each, and blobferry_list_entries has none. The pages of a list
+ * may be asked for in either way. The columns are
+ *
+ *   key               text; where it is not UTF-8, with U+FFFD for what is not
+ *   size              uint64; null for a prefix
+ *   last_modified     timestamp of nanoseconds, UTC; null where unknown
+ *   revision          text; null where unknown
+ *   is_prefix         boolean: BLOBFERRY_ENTRY_PREFIX
+ *   is_unaddressable  boolean: BLOBFERRY_ENTRY_UNADDRESSABLE
+ *   key_bytes         bytes: the key where it is not UTF-8, else null
+ *
+ * @param list        borrowed; the request holds its own reference
+ * @param cq          borrowed; receives the completion; must be of the store's service
+ * @param options     borrowed; NULL = BLOBFERRY_NEXT_OPTIONS_INIT
+ * @param user_data   returned in the completion; an integer, never dereferenced
+ * @param ticket_out  receives the ticket; may be NULL
+ * @param error_out   receives an owned error on failure; may be NULL
+ *
+ * @retval BLOBFERRY_OK          the request is queued
+ * @retval BLOBFERRY_E_ARGUMENT  a required pointer was NULL, an option is unknown, or a page is already under way
+ * @retval BLOBFERRY_E_BUSY      the queue has no credit; take completions, then try again
+ * @retval BLOBFERRY_E_CLOSED    the queue or the service is closed
+ * @retval BLOBFERRY_E_FORKED    the list belongs to the parent process
+ *
+ * Threads: one at a time per list.
+ * Blocks:  never.
+ * Since:   0.1
+ * See:     blobferry_list_next, blobferry_table_export
+ */
+BLOBFERRY_API blobferry_status_t blobferry_list_next_table(blobferry_list_t *list, blobferry_cq_t *cq,
+                                                           const blobferry_next_options_t *options, uint64_t user_data,
+                                                           blobferry_ticket_t *ticket_out,
+                                                           blobferry_error_t **error_out);
+
+/**
  * Give the entries of the last page.
  *
  * Ask after its completion was taken. Before the first page, while a page is

@@ -27,7 +27,7 @@ typedef struct blobferry_service_options {
   uint32_t max_requests_in_flight; /* requests worked on at once, others wait; 0 = 1024 */
   uint64_t max_bytes_in_flight;    /* bytes of objects the library holds for requests; 0 = 256 MiB */
   uint32_t flags;                  /* must be 0 */
-  uint32_t reserved;               /* must be 0 */
+  uint32_t compute_threads;        /* threads that parse and encode tables; 0 = one per CPU, at most 64 */
 } blobferry_service_options_t;
 
 /* clang-format off */

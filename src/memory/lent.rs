@@ -3,6 +3,7 @@
 
 use super::owned::{Memory, Writing};
 use super::{CHUNK, Loan, Revoked};
+use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 use std::mem::MaybeUninit;
 
@@ -13,6 +14,8 @@ pub struct Lent {
     size: usize,
     /// What the pieces are of, where they are the library's own.
     _memory: Option<Memory>,
+    /// What the pieces are of, where others have them, too, and nobody writes them.
+    shared: Vec<Bytes>,
 }
 
 /// Bytes that lie together.
@@ -34,7 +37,7 @@ impl Lent {
     /// From the acceptance of the request to its completion, each `(data, size)` must be readable for `size` bytes that
     /// nobody writes. It may be NULL if `size` is 0. All of them together are no more than memory can hold.
     pub unsafe fn new(loan: &Loan, slices: impl IntoIterator<Item = (*const u8, usize)>) -> Lent {
-        let mut lent = Lent { loan: loan.clone(), pieces: SmallVec::new(), size: 0, _memory: None };
+        let mut lent = Lent { loan: loan.clone(), pieces: SmallVec::new(), size: 0, _memory: None, shared: Vec::new() };
         for (data, size) in slices {
             lent.pieces.push(Piece { data, size, at: lent.size });
             lent.size += size;
@@ -45,7 +48,23 @@ impl Lent {
     /// The first `size` bytes of memory of our own, which nobody writes any more.
     pub(super) fn of(loan: Loan, memory: &Memory, data: *const u8, size: usize) -> Lent {
         let pieces = smallvec![Piece { data, size, at: 0 }];
-        Lent { loan, pieces, size, _memory: Some(memory.clone()) }
+        Lent { loan, pieces, size, _memory: Some(memory.clone()), shared: Vec::new() }
+    }
+
+    /// Bytes that nobody writes, one piece behind the other: kept for as long as this is, and looked at on the loan.
+    #[cfg(feature = "tabular")]
+    pub(crate) fn of_bytes(loan: &Loan, shared: Vec<Bytes>) -> Lent {
+        let (mut pieces, mut size) = (SmallVec::new(), 0);
+        for bytes in &shared {
+            pieces.push(Piece { data: bytes.as_ptr(), size: bytes.len(), at: size });
+            size += bytes.len();
+        }
+        Lent { loan: loan.clone(), pieces, size, _memory: None, shared }
+    }
+
+    /// Whether nobody writes the bytes even after the request has ended.
+    pub(crate) fn is_shared(&self) -> bool {
+        !self.shared.is_empty()
     }
 
     /// Bytes.

@@ -13,7 +13,8 @@ use std::sync::atomic::{
 };
 
 /// Bytes that live for as long as somebody has them. They are written first, through the one [`LentMut`] they come
-/// with and what it is divided into; when all of those have gone they can be read, and are never written again.
+/// with and what it is divided into; when all of those have gone they can be read, and are written once more by their
+/// last owner alone.
 #[derive(Clone)]
 pub struct Memory(Arc<Block>);
 
@@ -72,6 +73,20 @@ impl Memory {
         unsafe { std::slice::from_raw_parts(self.0.data.as_ptr(), self.0.size) }
     }
 
+    /// The same memory, to be written once more, if nobody else has it. It holds what it held.
+    pub(crate) fn again(mut self) -> Option<(Memory, LentMut)> {
+        // Whoever writes has it, too.
+        let Block { data, size, .. } = Arc::get_mut(&mut self.0)?;
+        let (data, size) = (data.as_ptr(), *size);
+        let target = LentMut::of(Writing::new(&self), data, size);
+        Some((self, target))
+    }
+
+    /// Bytes of it, written or not.
+    pub(crate) fn size(&self) -> usize {
+        self.0.size
+    }
+
     /// The first bytes, to be moved from here. Nobody writes them any more.
     pub(crate) fn lend(&self, size: usize) -> Lent {
         self.lend_on(&Loan::of_nobody(), size)
@@ -123,6 +138,22 @@ mod tests {
         let mut read = Vec::new();
         memory.lend(3).append_to(1, 2, &mut read).unwrap();
         assert_eq!(read, b"bc");
+    }
+
+    #[test]
+    fn memory_is_written_again_by_its_last_owner_alone() {
+        let (memory, mut target) = Memory::reserve(4).unwrap();
+        target.copy_from(0, b"abcd").unwrap();
+        drop(target);
+        let lent = memory.lend(4);
+        let shared = memory.clone();
+        assert!(memory.again().is_none());
+        drop(lent);
+        let (memory, mut target) = shared.again().unwrap();
+        assert_eq!((memory.size(), memory.bytes()), (4, &b""[..]));
+        target.copy_from(1, b"xy").unwrap();
+        drop(target);
+        assert_eq!(memory.bytes(), b"axyd");
     }
 
     #[test]

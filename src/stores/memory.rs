@@ -3,7 +3,7 @@
 use super::{Backend, Blob, CopyOptions, Draft, Found, Keys, PutMode, PutOptions, Step, Stop, can};
 use crate::error::{Error, Kind, Result};
 use crate::memory::{CHUNK, Lent, LentMut, Loan};
-use crate::outcome::{Details, Done};
+use crate::outcome::{Details, Done, Rows};
 use crate::service::Shared;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -63,6 +63,7 @@ impl MemoryStore {
             version: None,
             headers: options.headers.clone(),
             metadata,
+            rows: Rows::default(),
         };
         let object = Arc::new(Object { data: data.into(), details: details.clone() });
         let replaced = objects.by_key.insert(key.as_bytes().to_vec(), object);

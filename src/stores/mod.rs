@@ -15,7 +15,7 @@ pub(crate) use file::{FileStore, Near, Wander};
 
 use crate::error::{Error, Kind, Result, shown};
 use crate::memory::{Lent, LentMut, Loan, Revoked};
-use crate::outcome::{ContentHeaders, Details, Done};
+use crate::outcome::{ContentHeaders, Details, Done, Rows};
 use crate::pool::Pool;
 use crate::service::Shared;
 use futures_util::future::BoxFuture;
@@ -115,11 +115,13 @@ pub struct PutOptions {
     pub tags: Vec<(String, String)>,
     /// Whether the completion brings details.
     pub wants_details: bool,
+    /// What the object holds, if it is a table.
+    pub rows: Option<Rows>,
 }
 
 impl PutOptions {
     fn done(&self, details: Details) -> Done {
-        Done::new(details.size, details, self.wants_details)
+        Done::new(details.size, details, self.wants_details).of_table(self.rows)
     }
 }
 

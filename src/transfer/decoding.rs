@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 const AHEAD: usize = 2 * CHUNK;
 
 /// A feed of all decoded bytes of the object, in the state found before, if one was.
-pub(super) fn decoded(plan: &Plan, found: Option<Found>) -> Feed {
+pub(crate) fn decoded(plan: &Plan, found: Option<Found>) -> Feed {
     let asked = found.as_ref().map_or(plan.compression, |found| found.compression);
     let (service, trace, offset) = (plan.service.clone(), Trace::new(), plan.offset);
     let (source, told) = (Feed::of_object(plan, 0, found), trace.clone());

@@ -23,26 +23,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What is read, and how far ahead.
 #[derive(Clone)]
-pub(super) struct Plan {
-    pub(super) service: Arc<Shared>,
-    pub(super) reach: Reach,
-    pub(super) key: Arc<str>,
+pub(crate) struct Plan {
+    pub(crate) service: Arc<Shared>,
+    pub(crate) reach: Reach,
+    pub(crate) key: Arc<str>,
     /// First byte of the object.
-    pub(super) offset: u64,
+    pub(crate) offset: u64,
     /// Bytes, if there are so many.
-    pub(super) length: u64,
-    pub(super) part_size: u64,
-    pub(super) max_prefetch: u64,
-    pub(super) max_in_flight: u32,
-    pub(super) compression: Compression,
-    pub(super) wanted: Wanted,
+    pub(crate) length: u64,
+    pub(crate) part_size: u64,
+    pub(crate) max_prefetch: u64,
+    pub(crate) max_in_flight: u32,
+    pub(crate) compression: Compression,
+    pub(crate) wanted: Wanted,
 }
 
 /// Bytes that follow each other.
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// Where they begin.
     pub(super) at: u64,
-    pub(super) bytes: Bytes,
+    pub(crate) bytes: Bytes,
     /// Lets as many be fetched once it is dropped.
     pub(super) _room: Option<OwnedSemaphorePermit>,
 }
@@ -55,19 +55,19 @@ impl Piece {
 
 /// What the first answer has told of an object: for whoever reads on from another place.
 #[derive(Clone)]
-pub(super) struct Found {
+pub(crate) struct Found {
     pub(super) state: State,
     /// Bytes to be read, where that is known.
     pub(super) size: Option<u64>,
     /// How they are compressed: never [`Compression::Auto`].
     pub(super) compression: Compression,
     /// What is known of the object; nothing where there was nothing to be read.
-    pub(super) details: Details,
+    pub(crate) details: Details,
 }
 
 /// A state of an object.
 #[derive(Clone)]
-pub(super) enum State {
+pub(crate) enum State {
     /// An open file, or what is in memory.
     Near(Arc<dyn Blob>),
     /// In parts.
@@ -79,14 +79,14 @@ pub(super) enum State {
 }
 
 /// What comes out of a feed.
-pub(super) enum Item {
+pub(crate) enum Item {
     /// Comes first, where the feed had to find it.
     Found(Box<Found>),
     Piece(Piece),
 }
 
 /// A part under way, or what of a stream is there.
-pub(super) enum Part {
+pub(crate) enum Part {
     Found(Box<Found>),
     There(Piece),
     Coming { end: u64, trace: Arc<Trace>, pieces: BoxFuture<'static, Result<VecDeque<Piece>>> },
@@ -100,7 +100,7 @@ enum More {
 }
 
 /// See the module.
-pub(super) struct Feed {
+pub(crate) struct Feed {
     parts: UnboundedReceiver<Part>,
     /// What is there of the part that has come last.
     come: VecDeque<Piece>,
@@ -114,7 +114,7 @@ pub(super) struct Feed {
 }
 
 /// The end of a feed where things are put in.
-pub(super) struct Mouth {
+pub(crate) struct Mouth {
     parts: UnboundedSender<Part>,
     passed: Arc<AtomicU64>,
 }
@@ -142,7 +142,7 @@ impl Mouth {
 
 impl Feed {
     /// A feed of the bytes from `at` on, of the state found before, if one was.
-    pub(super) fn of_object(plan: &Plan, at: u64, found: Option<Found>) -> Feed {
+    pub(crate) fn of_object(plan: &Plan, at: u64, found: Option<Found>) -> Feed {
         let trace = Trace::new();
         let plan = plan.clone();
         Feed::of(&plan.service.clone(), &trace.clone(), move |mouth| fetch(plan, mouth, trace, at, found))
@@ -162,7 +162,7 @@ impl Feed {
 
     /// What comes next; none at the end. Dropped while it waits, it has taken nothing. Tells `told` how the attempt
     /// before failed that it waits for.
-    pub(super) async fn next(&mut self, told: &Trace) -> Result<Option<Item>> {
+    pub(crate) async fn next(&mut self, told: &Trace) -> Result<Option<Item>> {
         loop {
             if let Some(piece) = self.come.pop_front() {
                 return Ok(Some(Item::Piece(piece)));

@@ -213,13 +213,13 @@ fn pieces(mut at: u64, frames: Vec<Bytes>, mut room: Option<OwnedSemaphorePermit
 }
 
 /// Adds what is known of the attempts that an error is the end of.
-fn complete(mut error: Error, trace: &Trace) -> Error {
+pub(crate) fn complete(mut error: Error, trace: &Trace) -> Error {
     trace.complete(&mut error, None);
     error
 }
 
 /// Memory that is whole.
-struct Owned(Memory);
+pub(crate) struct Owned(pub(crate) Memory);
 
 impl AsRef<[u8]> for Owned {
     fn as_ref(&self) -> &[u8] {

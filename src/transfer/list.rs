@@ -39,7 +39,8 @@ pub struct Entry {
     pub is_unaddressable: bool,
 }
 
-/// A walk over a store's keys.
+/// A walk over a store's keys. Clones are the same walk.
+#[derive(Clone)]
 pub struct List {
     store: Store,
     options: Arc<ListOptions>,

@@ -21,6 +21,7 @@ mod reader;
 mod report;
 mod sign;
 mod stretch;
+mod turn;
 mod unmeasured;
 mod writer;
 
@@ -36,6 +37,18 @@ pub use reader::{Reader, ReaderOptions};
 pub use report::{Fate, Progress, Report, ReportOptions, Reporting};
 pub use sign::{SignedMethod, sign};
 pub use writer::{Writer, WriterOptions};
+
+#[cfg(feature = "tabular")]
+pub(crate) use {
+    decoding::decoded,
+    feed::{Feed, Item, Plan},
+    fetch::{Owned, complete},
+    place::{Run, Runs, lay},
+    plan::Few,
+    stretch::{Kept, Stretch},
+    turn::{Begun, Stages},
+    writer::{Gone, Open, Told},
+};
 
 use crate::error::{Kind, Result};
 use crate::memory::Loan;

@@ -36,6 +36,8 @@ pub(super) struct PartsTarget {
     under_way: Vec<Sending>,
     /// Bytes of the parts that were begun.
     size: u64,
+    /// The memory of parts that are at the server, for those that follow: the system's costs more than the copying.
+    spare: Vec<Memory>,
 }
 
 /// What is encoded.
@@ -70,12 +72,18 @@ struct Filling {
 struct Sending {
     index: usize,
     trace: Arc<Trace>,
-    sent: BoxFuture<'static, Result<PartId>>,
+    sent: BoxFuture<'static, Result<(PartId, Memory)>>,
 }
 
 impl Filling {
-    fn new(size: u64) -> Result<Filling> {
-        let (memory, place) = Memory::reserve(usize::try_from(size).unwrap_or(usize::MAX))?;
+    fn new(size: u64, spare: &mut Vec<Memory>) -> Result<Filling> {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        while let Some(memory) = spare.pop() {
+            if let Some((memory, place)) = memory.again().filter(|(memory, _)| memory.size() == size) {
+                return Ok(Filling { memory, place, filled: 0 });
+            }
+        }
+        let (memory, place) = Memory::reserve(size)?;
         Ok(Filling { memory, place, filled: 0 })
     }
 
@@ -116,6 +124,7 @@ impl PartsTarget {
             parts: Vec::new(),
             under_way: Vec::new(),
             size: 0,
+            spare: Vec::new(),
         }
     }
 
@@ -261,7 +270,7 @@ impl PartsTarget {
             Some(filling) => Ok(filling),
             empty => {
                 let size = part_size(self.part_size, self.parts.len());
-                Ok(empty.insert(Filling::new(size)?))
+                Ok(empty.insert(Filling::new(size, &mut self.spare)?))
             }
         }
     }
@@ -286,7 +295,8 @@ impl PartsTarget {
             let _held = service.hold_bytes(size as u64).await;
             let source = Arc::new(memory.lend(size));
             let sent = remote.put_part(&place, index, &source, 0, size, &told).await;
-            sent.map_err(|mut error| {
+            drop(source);
+            sent.map(|part| (part, memory)).map_err(|mut error| {
                 told.complete(&mut error, None);
                 error
             })
@@ -321,7 +331,9 @@ impl PartsTarget {
                 Poll::Pending => index += 1,
                 Poll::Ready(sent) => {
                     let sending = self.under_way.swap_remove(index);
-                    self.parts[sending.index] = Some(sent?);
+                    let (part, memory) = sent?;
+                    self.parts[sending.index] = Some(part);
+                    self.spare.push(memory);
                 }
             }
         }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 /// Where the bytes of a stretch go.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     /// Which bytes of the object.
     fn span(&self) -> Span;
     /// Takes those from `offset` on, which come in their order.
@@ -33,13 +33,13 @@ impl Sink for Run {
 }
 
 /// Bytes as they come, kept for somebody who will take them.
-pub(super) struct Kept {
+pub(crate) struct Kept {
     span: Span,
-    pub(super) frames: Vec<Bytes>,
+    pub(crate) frames: Vec<Bytes>,
 }
 
 impl Kept {
-    pub(super) fn new(span: Span) -> Kept {
+    pub(crate) fn new(span: Span) -> Kept {
         Kept { span, frames: Vec::new() }
     }
 }
@@ -62,7 +62,7 @@ impl Sink for Kept {
 }
 
 /// See the module.
-pub(super) struct Stretch<S> {
+pub(crate) struct Stretch<S> {
     remote: Arc<RemoteStore>,
     key: Arc<str>,
     trace: Arc<Trace>,
@@ -74,7 +74,7 @@ pub(super) struct Stretch<S> {
 }
 
 impl<S: Sink> Stretch<S> {
-    pub(super) fn new(
+    pub(crate) fn new(
         remote: &Arc<RemoteStore>,
         key: &Arc<str>,
         trace: &Arc<Trace>,
@@ -94,7 +94,7 @@ impl<S: Sink> Stretch<S> {
     }
 
     /// Reads the span, from an answer that is there already, if one is; and on from where it broke off.
-    pub(super) async fn read(mut self, mut body: Option<Box<Body>>) -> Result<S> {
+    pub(crate) async fn read(mut self, mut body: Option<Box<Body>>) -> Result<S> {
         let mut retry = self.remote.retry(&self.trace);
         loop {
             let opened = match body.take() {

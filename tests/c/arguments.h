@@ -34,11 +34,24 @@ static inline void default_options(arguments_t *a, const function_t *function) {
       function->call == call_writer_finish || function->call == call_writer_abort)
     blobferry_write_options_init(&options->write, sizeof options->write);
   if (function->call == call_list_new) blobferry_list_options_init(&options->list, sizeof options->list);
-  if (function->call == call_list_next) blobferry_next_options_init(&options->next, sizeof options->next);
+  if (function->call == call_list_next || function->call == call_list_next_table)
+    blobferry_next_options_init(&options->next, sizeof options->next);
   if (function->call == call_cq_new) options->cq.capacity = 4;
   if (function->call == call_report_new) blobferry_report_options_init(&options->report, sizeof options->report);
   if (function->call == call_folder_upload || function->call == call_folder_download)
     blobferry_folder_options_init(&options->folder, sizeof options->folder);
+  if (function->call == call_table_put || function->call == call_table_writer_new || function->call == call_table_convert)
+    blobferry_table_write_options_init(&options->table_write, sizeof options->table_write);
+  if (function->call == call_table_writer_write) blobferry_chunk_options_init(&options->chunk, sizeof options->chunk);
+  if (function->call == call_table_writer_finish || function->call == call_table_writer_abort)
+    blobferry_write_options_init(&options->write, sizeof options->write);
+  if (function->call == call_table_reader_new)
+    blobferry_table_reader_options_init(&options->table_reader, sizeof options->table_reader);
+  if (function->call == call_table_reader_open || function->call == call_table_reader_next)
+    blobferry_read_options_init(&options->read, sizeof options->read);
+  if (function->call == call_table_aggregate)
+    blobferry_aggregate_options_init(&options->aggregate, sizeof options->aggregate);
+  if (function->call == call_table_import) blobferry_import_options_init(&options->import, sizeof options->import);
 }
 
 /* Arguments with which the call succeeds. */
@@ -64,6 +77,9 @@ static inline void begin(arguments_t *a, const function_t *function) {
   a->at[ERROR] = some_error();
   a->at[DETAILS] = about.details;
   a->at[TEXT] = function->call == call_store_open ? "memory://test" : "object";
+  if (function->call == call_table_put || function->call == call_table_writer_new || function->call == call_table_convert)
+    a->at[TEXT] = "object.csv";
+  if (function->call == call_table_aggregate) a->at[TEXT] = "x";
   a->at[PREFIX] = "o";
   a->at[BUFFER] = a->buffer.data;
   a->at[OPTIONS] = &a->options;
@@ -79,6 +95,8 @@ static inline void begin(arguments_t *a, const function_t *function) {
   a->at[SLICES] = &a->slice;
   a->range = (blobferry_range_t){0, 1};
   a->at[RANGES] = &a->range;
+  a->at[TABLE] = a->at[SCHEMA] = a->at[ARRAYS] = a->at[STREAM] = a->at[TABLE_WRITER] = a->at[TABLE_READER] =
+      a; /* the calls make their own */
   must(blobferry_object_get_buffer(a->fixture.store, a->fixture.cq, "object", NULL, 0, NULL, NULL), NULL,
        "blobferry_object_get_buffer");
   a->at[LIBRARY_BUFFER] = wait_one(a->fixture.cq).buffer;

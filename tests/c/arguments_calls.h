@@ -12,7 +12,7 @@
 typedef enum place {
   NOWHERE, SERVICE, CQ, STORE, LIST, ERROR, DETAILS, TEXT, PREFIX, BUFFER, OPTIONS, PAIRS, COMPLETIONS, COUNT_OUT, OUT,
   TICKET_OUT, ERROR_OUT, PATH, REPORT, KEYS, SLICES, RANGES, LIBRARY_BUFFER, READER,
-  WRITER, PLACES
+  WRITER, TABLE, SCHEMA, ARRAYS, STREAM, TABLE_WRITER, TABLE_READER, PLACES
 } place_t;
 
 typedef enum need { OPTIONAL, REQUIRED } need_t;
@@ -42,6 +42,12 @@ typedef union any_options {
   blobferry_read_options_t    read;
   blobferry_writer_options_t  writer;
   blobferry_write_options_t   write;
+  blobferry_import_options_t  import;
+  blobferry_aggregate_options_t aggregate;
+  blobferry_csv_options_t         csv;
+  blobferry_table_write_options_t table_write;
+  blobferry_chunk_options_t       chunk;
+  blobferry_table_reader_options_t table_reader;
 } any_options_t;
 
 /* The arguments of one call; all that it may write to is in `outputs`. */

@@ -135,6 +135,11 @@ static inline blobferry_status_t call_list_next(arguments_t *a) {
                                       a->at[ERROR_OUT]));
 }
 
+static inline blobferry_status_t call_list_next_table(arguments_t *a) {
+  return taken(a, blobferry_list_next_table(a->at[LIST], a->at[CQ], a->at[OPTIONS], 4711, a->at[TICKET_OUT],
+                                            a->at[ERROR_OUT]));
+}
+
 static inline blobferry_status_t call_list_entries(arguments_t *a) {
   CHECK(blobferry_list_entries(a->at[LIST], a->at[COUNT_OUT]) == NULL);
   if (a->at[COUNT_OUT] != NULL) CHECK_INT(*(size_t *)a->at[COUNT_OUT], 0);

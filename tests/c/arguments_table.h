@@ -6,7 +6,8 @@
 #ifndef TESTS_C_ARGUMENTS_TABLE_H
 #define TESTS_C_ARGUMENTS_TABLE_H
 
-#include "arguments_objects.h"
+#include "arguments_arrow.h"
+#include "arguments_table_reader.h"
 
 /* -- option structs -------------------------------------------------------------------------------------------- */
 
@@ -50,6 +51,12 @@ CALL_INIT(reader, BLOBFERRY_READER_OPTIONS_INIT)
 CALL_INIT(read, BLOBFERRY_READ_OPTIONS_INIT)
 CALL_INIT(writer, BLOBFERRY_WRITER_OPTIONS_INIT)
 CALL_INIT(write, BLOBFERRY_WRITE_OPTIONS_INIT)
+CALL_INIT(import, BLOBFERRY_IMPORT_OPTIONS_INIT)
+CALL_INIT(aggregate, BLOBFERRY_AGGREGATE_OPTIONS_INIT)
+CALL_INIT(csv, BLOBFERRY_CSV_OPTIONS_INIT)
+CALL_INIT(table_write, BLOBFERRY_TABLE_WRITE_OPTIONS_INIT)
+CALL_INIT(chunk, BLOBFERRY_CHUNK_OPTIONS_INIT)
+CALL_INIT(table_reader, BLOBFERRY_TABLE_READER_OPTIONS_INIT)
 
 /* -- texts ------------------------------------------------------------------------------------------------------ */
 
@@ -95,9 +102,17 @@ static inline void set_metadata_value(arguments_t *a, const char *text) { set_me
 #define OF_ERROR {{"error", ERROR, OPTIONAL}}
 #define OF_DETAILS {{"details", DETAILS, OPTIONAL}}
 #define OF_BUFFER {{"buffer", LIBRARY_BUFFER, OPTIONAL}}
+#define OF_TABLE {{"table", TABLE, OPTIONAL}}
+#define OF_A_READ                                                                                    \
+  {{"reader", TABLE_READER, REQUIRED}, {"cq", CQ, REQUIRED}, {"options", OPTIONS, OPTIONAL},         \
+   {"ticket_out", TICKET_OUT, OPTIONAL}, {"error_out", ERROR_OUT, OPTIONAL}}
 #define OF_CQ {{"cq", CQ, OPTIONAL}}
 #define INIT_OF {{"options", OPTIONS, OPTIONAL}}
 #define KEY_TEXT {{"key", set_text, true}}
+#define TABLE_FLAGS (BLOBFERRY_TABLE_NO_DICTIONARY | BLOBFERRY_TABLE_NO_STATISTICS)
+#define TABLE_TEXTS                                                                      \
+  {{"key", set_text, true}, {"content_type", set_table_content_type, false},             \
+   {"a metadata value", set_table_metadata_value, true}, {"a pair's key", set_table_pair_key, true}}
 #define GET_FLAGS (BLOBFERRY_REQUEST_DETAILS | BLOBFERRY_GET_SUFFIX)
 
 static const function_t functions[] = {
@@ -117,7 +132,7 @@ static const function_t functions[] = {
     PLAIN(service_options_init, INIT_OF),
     {"blobferry_service_new", call_service_new,
      {{"options", OPTIONS, OPTIONAL}, {"service_out", OUT, REQUIRED}, {"error_out", ERROR_OUT, OPTIONAL}},
-     OPTIONS_OF(service, RESERVED(service), 0), NO_TEXTS},
+     OPTIONS_OF(service, 0, 0), NO_TEXTS},
     PLAIN(service_settings,
           {{"service", SERVICE, REQUIRED}, {"settings_out", OUT, REQUIRED}, {"error_out", ERROR_OUT, OPTIONAL}}),
     PLAIN(service_usage,
@@ -137,6 +152,8 @@ static const function_t functions[] = {
     PLAIN(buffer_size, OF_BUFFER),
     PLAIN(buffer_free, OF_BUFFER),
     PLAIN(details_metadata, {{"details", DETAILS, OPTIONAL}, {"count_out", COUNT_OUT, OPTIONAL}}),
+    PLAIN(details_rows, OF_DETAILS),
+    PLAIN(details_row_groups, OF_DETAILS),
     PLAIN(details_free, OF_DETAILS),
     PLAIN(cq_options_init, INIT_OF),
     {"blobferry_cq_new", call_cq_new,
@@ -232,6 +249,10 @@ static const function_t functions[] = {
      {{"list", LIST, REQUIRED}, {"cq", CQ, REQUIRED}, {"options", OPTIONS, OPTIONAL},
       {"ticket_out", TICKET_OUT, OPTIONAL}, {"error_out", ERROR_OUT, OPTIONAL}},
      OPTIONS_OF(next, RESERVED(next), 0), NO_TEXTS},
+    {"blobferry_list_next_table", call_list_next_table,
+     {{"list", LIST, REQUIRED}, {"cq", CQ, REQUIRED}, {"options", OPTIONS, OPTIONAL},
+      {"ticket_out", TICKET_OUT, OPTIONAL}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(next, RESERVED(next), 0), NO_TEXTS},
     PLAIN(list_entries, {{"list", LIST, OPTIONAL}, {"count_out", COUNT_OUT, OPTIONAL}}),
     PLAIN(list_free, {{"list", LIST, OPTIONAL}}),
     PLAIN(reader_options_init, INIT_OF),
@@ -291,6 +312,79 @@ static const function_t functions[] = {
       {"error_out", ERROR_OUT, OPTIONAL}},
      OPTIONS_OF(folder, 0, BLOBFERRY_FOLDER_SKIP_SAME | BLOBFERRY_FOLDER_STOP_ON_ERROR),
      {{"prefix", set_prefix, false}, {"path", set_path, true}}},
+    PLAIN(schema_release_borrowed, {{"schema", SCHEMA, OPTIONAL}}),
+    PLAIN(array_release_borrowed, {{"array", ARRAYS, OPTIONAL}}),
+    PLAIN(import_options_init, INIT_OF),
+    {"blobferry_table_import", call_table_import,
+     {{"service", SERVICE, REQUIRED}, {"schema", SCHEMA, REQUIRED}, {"arrays", ARRAYS, REQUIRED},
+      {"options", OPTIONS, OPTIONAL}, {"table_out", OUT, REQUIRED}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(import, RESERVED(import), BLOBFERRY_IMPORT_TRUSTED | BLOBFERRY_IMPORT_ANY_THREAD), NO_TEXTS},
+    /* Its options are those of the call above, and one of them is a must. */
+    PLAIN(table_import_stream, {{"service", SERVICE, REQUIRED}, {"stream", STREAM, REQUIRED},
+                                {"options", NOWHERE, OPTIONAL}, {"table_out", OUT, REQUIRED},
+                                {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_export, {{"table", TABLE, REQUIRED}, {"stream_out", OUT, REQUIRED}, {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_export_chunk, {{"table", TABLE, REQUIRED}, {"schema_out", SCHEMA, OPTIONAL},
+                               {"array_out", OUT, REQUIRED}, {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_schema, {{"table", TABLE, REQUIRED}, {"schema_out", OUT, REQUIRED}, {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_rows, OF_TABLE),
+    PLAIN(table_chunks, OF_TABLE),
+    PLAIN(table_copied_buffers, OF_TABLE),
+    PLAIN(table_free, OF_TABLE),
+    PLAIN(aggregate_options_init, INIT_OF),
+    {"blobferry_table_aggregate", call_table_aggregate,
+     {{"table", TABLE, REQUIRED}, {"cq", CQ, REQUIRED}, {"aggregations", ARRAYS, REQUIRED},
+      {"options", OPTIONS, OPTIONAL}, {"ticket_out", TICKET_OUT, OPTIONAL}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(aggregate, RESERVED(aggregate), 0), {{"column", set_text, true}}},
+    PLAIN(csv_options_init, INIT_OF),
+    PLAIN(table_write_options_init, INIT_OF),
+    PLAIN(chunk_options_init, INIT_OF),
+    {"blobferry_table_put", call_table_put,
+     {{"store", STORE, REQUIRED}, {"cq", CQ, REQUIRED}, {"key", TEXT, REQUIRED}, {"table", TABLE, REQUIRED},
+      {"options", OPTIONS, OPTIONAL}, {"ticket_out", TICKET_OUT, OPTIONAL}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(table_write, RESERVED(table_write), TABLE_FLAGS | BLOBFERRY_REQUEST_DETAILS), TABLE_TEXTS},
+    {"blobferry_table_writer_new", call_table_writer_new,
+     {{"store", STORE, REQUIRED}, {"key", TEXT, REQUIRED}, {"schema", SCHEMA, REQUIRED},
+      {"options", OPTIONS, OPTIONAL}, {"writer_out", OUT, REQUIRED}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(table_write, RESERVED(table_write), TABLE_FLAGS), TABLE_TEXTS},
+    {"blobferry_table_writer_write", call_table_writer_write,
+     {{"writer", TABLE_WRITER, REQUIRED}, {"cq", CQ, REQUIRED}, {"array", ARRAYS, REQUIRED},
+      {"options", OPTIONS, OPTIONAL}, {"ticket_out", TICKET_OUT, OPTIONAL}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(chunk, RESERVED(chunk), BLOBFERRY_IMPORT_TRUSTED | BLOBFERRY_IMPORT_ANY_THREAD), NO_TEXTS},
+    {"blobferry_table_writer_finish", call_table_writer_finish,
+     {{"writer", TABLE_WRITER, REQUIRED}, {"cq", CQ, REQUIRED}, {"options", OPTIONS, OPTIONAL},
+      {"ticket_out", TICKET_OUT, OPTIONAL}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(write, RESERVED(write), BLOBFERRY_REQUEST_DETAILS), NO_TEXTS},
+    {"blobferry_table_writer_abort", call_table_writer_abort,
+     {{"writer", TABLE_WRITER, REQUIRED}, {"cq", CQ, REQUIRED}, {"options", OPTIONS, OPTIONAL},
+      {"ticket_out", TICKET_OUT, OPTIONAL}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(write, RESERVED(write), 0), NO_TEXTS},
+    PLAIN(table_writer_free, {{"writer", TABLE_WRITER, OPTIONAL}}),
+    {"blobferry_table_convert", call_table_convert,
+     {{"reader", TABLE_READER, REQUIRED}, {"cq", CQ, REQUIRED}, {"store", STORE, REQUIRED}, {"key", TEXT, REQUIRED},
+      {"options", OPTIONS, OPTIONAL}, {"ticket_out", TICKET_OUT, OPTIONAL}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(table_write, RESERVED(table_write), TABLE_FLAGS | BLOBFERRY_REQUEST_DETAILS), TABLE_TEXTS},
+    PLAIN(table_reader_options_init, INIT_OF),
+    {"blobferry_table_reader_new", call_table_reader_new,
+     {{"store", STORE, REQUIRED}, {"keys", KEYS, REQUIRED}, {"options", OPTIONS, OPTIONAL},
+      {"reader_out", OUT, REQUIRED}, {"error_out", ERROR_OUT, OPTIONAL}},
+     OPTIONS_OF(table_reader, RESERVED(table_reader), BLOBFERRY_TABLE_TRUSTED), {{"keys[0]", set_key, true}}},
+    {"blobferry_table_reader_open", call_table_reader_open, OF_A_READ, OPTIONS_OF(read, RESERVED(read), 0), NO_TEXTS},
+    {"blobferry_table_reader_next", call_table_reader_next, OF_A_READ, OPTIONS_OF(read, RESERVED(read), 0), NO_TEXTS},
+    PLAIN(table_reader_schema, {{"reader", TABLE_READER, REQUIRED}, {"schema_out", OUT, REQUIRED},
+                                {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_reader_rows, {{"reader", TABLE_READER, REQUIRED}, {"rows_out", OUT, REQUIRED},
+                              {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_reader_row_groups, {{"reader", TABLE_READER, REQUIRED}, {"row_groups_out", OUT, REQUIRED},
+                                    {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_reader_pairs, {{"reader", TABLE_READER, REQUIRED}, {"pairs_out", OUT, REQUIRED},
+                               {"count_out", COUNT_OUT, REQUIRED}, {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_reader_statistics, {{"reader", TABLE_READER, REQUIRED}, {"table_out", OUT, REQUIRED},
+                                    {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_reader_skipped, {{"reader", TABLE_READER, OPTIONAL}}),
+    PLAIN(table_reader_export, {{"reader", TABLE_READER, REQUIRED}, {"stream_out", OUT, REQUIRED},
+                                {"error_out", ERROR_OUT, OPTIONAL}}),
+    PLAIN(table_reader_free, {{"reader", TABLE_READER, OPTIONAL}}),
 };
 
 #define FUNCTIONS (sizeof functions / sizeof functions[0])

@@ -200,6 +200,7 @@ static inline void dispose(blobferry_completion_t *completion) {
   blobferry_error_free(completion->error);
   blobferry_details_free(completion->details);
   blobferry_buffer_free(completion->buffer);
+  blobferry_table_free(completion->table);
 }
 
 static inline uint64_t now_ms(void) {

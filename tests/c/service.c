@@ -25,7 +25,6 @@ static blobferry_service_options_t settings_of(const blobferry_service_t *servic
   must(status, error, "blobferry_service_settings");
   CHECK_INT(settings.struct_size, sizeof settings);
   CHECK_INT(settings.flags, 0);
-  CHECK_INT(settings.reserved, 0);
   return settings;
 }
 
@@ -39,6 +38,8 @@ static void check_defaults(const blobferry_service_options_t *options) {
   /* Both are one per CPU, within their bounds. */
   CHECK(settings.pool_threads >= settings.io_threads);
   if (settings.io_threads < 4) CHECK_INT(settings.pool_threads, settings.io_threads > 2 ? settings.io_threads : 2);
+  /* So is this one, with no other bound that a machine of today meets. */
+  CHECK(settings.compute_threads >= settings.io_threads && settings.compute_threads <= 64);
   CHECK_INT(settings.max_credits, 65536);
   CHECK_INT(settings.max_requests_in_flight, 1024);
   CHECK_INT(settings.max_bytes_in_flight, 256 * MIB);
@@ -59,8 +60,8 @@ static void explicit_settings_are_read_back_exactly(void) {
   const size_t                      size = sizeof(blobferry_service_options_t);
   const blobferry_service_options_t given[] = {
       {size, 1, 1, 1, 1, 1, 0, 0},
-      {size, 2, 3, 77, 5, 1234567, 0, 0},
-      {size, 7, 19, 70001, 4099, ((uint64_t)1 << 40) + 1, 0, 0},
+      {size, 2, 3, 77, 5, 1234567, 0, 5},
+      {size, 7, 19, 70001, 4099, ((uint64_t)1 << 40) + 1, 0, 64},
       {size, 3, 0, 1000, 0, UINT64_MAX, 0, 0},
   };
   for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
@@ -73,6 +74,8 @@ static void explicit_settings_are_read_back_exactly(void) {
     uint32_t in_flight = given[i].max_requests_in_flight;
     CHECK_INT(settings.max_requests_in_flight, in_flight != 0 ? in_flight : 1024);
     CHECK(settings.max_bytes_in_flight == given[i].max_bytes_in_flight);
+    if (given[i].compute_threads != 0) CHECK_INT(settings.compute_threads, given[i].compute_threads);
+    else CHECK(settings.compute_threads >= 1 && settings.compute_threads <= 64);
     blobferry_service_free(service);
   }
 }
@@ -136,8 +139,8 @@ static void what_is_out_of_bounds_is_refused_by_name(void) {
   options.flags = 1;
   check_out_of_bounds(options, "flags");
   options.flags = 0;
-  options.reserved = 1;
-  check_out_of_bounds(options, "reserved");
+  options.compute_threads = 65;
+  check_out_of_bounds(options, "compute_threads");
 }
 
 /* -- threads ------------------------------------------------------------------------------------------- */
@@ -166,20 +169,23 @@ static int threads_named(const char *prefix) {
 /* A thread gives itself its name, so it may take a moment until it has it. */
 static void there_are_as_many_threads_as_asked_for(void) {
   watch(__func__);
-  const uint32_t counts[][2] = {{1, 1}, {2, 5}, {6, 3}};
+  const uint32_t counts[][3] = {{1, 1, 1}, {2, 5, 4}, {6, 3, 2}};
   CHECK_INT(threads_named("blobferry"), 0);
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
     blobferry_service_options_t options = BLOBFERRY_SERVICE_OPTIONS_INIT;
     blobferry_live_counts_t     live = BLOBFERRY_LIVE_COUNTS_INIT;
     options.io_threads = counts[i][0];
     options.pool_threads = counts[i][1];
+    options.compute_threads = counts[i][2];
     blobferry_service_t *service = new_service_of(&options);
     AWAIT(threads_named("blobferry-io") >= (int)counts[i][0]);
     AWAIT(threads_named("blobferry-pool") >= (int)counts[i][1]);
+    AWAIT(threads_named("blobferry-comp") >= (int)counts[i][2]);
     CHECK_INT(threads_named("blobferry-io"), counts[i][0]);
     CHECK_INT(threads_named("blobferry-pool"), counts[i][1]);
+    CHECK_INT(threads_named("blobferry-comp"), counts[i][2]);
     CHECK_STATUS(blobferry_live_counts(&live), BLOBFERRY_OK);
-    CHECK(live.threads >= counts[i][0] + counts[i][1]);
+    CHECK(live.threads >= counts[i][0] + counts[i][1] + counts[i][2]);
     blobferry_service_free(service);
     /* A thread that was joined may be listed for a moment more. */
     AWAIT(threads_named("blobferry") == 0);

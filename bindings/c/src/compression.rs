@@ -7,7 +7,7 @@ pub const BLOBFERRY_COMPRESSION_NONE: u32 = 0;
 const BLOBFERRY_COMPRESSION_GZIP: u32 = 1;
 const BLOBFERRY_COMPRESSION_ZSTD: u32 = 2;
 const BLOBFERRY_COMPRESSION_DEFLATE: u32 = 3;
-const BLOBFERRY_COMPRESSION_AUTO: u32 = 4;
+pub(crate) const BLOBFERRY_COMPRESSION_AUTO: u32 = 4;
 
 /// The compression of `options.compression`.
 pub(crate) fn compression(number: u32) -> Result<Compression> {

@@ -7,6 +7,8 @@ use crate::cast::{self, Struct};
 use crate::details::{blobferry_details_t, new_details};
 use crate::error::{blobferry_error_t, new_error};
 use crate::service::{blobferry_service_t, limit};
+#[cfg(feature = "tabular")]
+use crate::table::{blobferry_table_t, new_table};
 use blobferry_core::error::{Error, Result};
 use blobferry_core::outcome::Completion;
 use blobferry_core::queue::{Queue, Wake};
@@ -20,6 +22,10 @@ pub struct blobferry_cq_t {
 }
 
 pub type blobferry_ticket_t = u64;
+
+/// No completion brings one.
+#[cfg(not(feature = "tabular"))]
+pub struct blobferry_table_t;
 
 const BLOBFERRY_COMPLETION_MAYBE_COMMITTED: u32 = 1;
 const BLOBFERRY_COMPLETION_LAST_PAGE: u32 = 2;
@@ -35,7 +41,7 @@ pub struct blobferry_completion_t {
     pub error: *mut blobferry_error_t,
     pub details: *mut blobferry_details_t,
     pub buffer: *mut blobferry_buffer_t,
-    pub reserved: u64,
+    pub table: *mut blobferry_table_t,
 }
 
 impl From<Completion> for blobferry_completion_t {
@@ -49,7 +55,7 @@ impl From<Completion> for blobferry_completion_t {
             error: null_mut(),
             details: null_mut(),
             buffer: null_mut(),
-            reserved: 0,
+            table: null_mut(),
         };
         match completion.outcome {
             Ok(done) => {
@@ -57,6 +63,10 @@ impl From<Completion> for blobferry_completion_t {
                 entry.flags = if done.is_last_page { BLOBFERRY_COMPLETION_LAST_PAGE } else { 0 };
                 entry.details = done.details.map_or(null_mut(), |details| new_details(*details));
                 entry.buffer = done.buffer.map_or(null_mut(), new_buffer);
+                #[cfg(feature = "tabular")]
+                {
+                    entry.table = done.table.map_or(null_mut(), new_table);
+                }
             }
             Err(error) => {
                 entry.status = status_of(error.kind);

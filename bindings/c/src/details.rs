@@ -2,7 +2,7 @@
 
 use crate::base::{Pairs, blobferry_pair_t};
 use crate::cast;
-use blobferry_core::outcome::Details;
+use blobferry_core::outcome::{Details, Rows};
 use std::ffi::{CString, c_char};
 
 /// The time of an object whose store does not tell it.
@@ -19,6 +19,7 @@ pub struct blobferry_details_t {
     content_disposition: Option<CString>,
     cache_control: Option<CString>,
     metadata: Pairs,
+    rows: Rows,
 }
 
 /// Gives details out.
@@ -34,6 +35,7 @@ pub(crate) fn new_details(details: Details) -> *mut blobferry_details_t {
         content_disposition: details.headers.content_disposition.map(cast::c_text),
         cache_control: details.headers.cache_control.map(cast::c_text),
         metadata: Pairs::new(details.metadata),
+        rows: details.rows,
     })
 }
 
@@ -98,6 +100,18 @@ pub unsafe extern "C" fn blobferry_details_metadata(
 ) -> *const blobferry_pair_t {
     // SAFETY: the header's contract.
     unsafe { Pairs::view(details.as_ref().map(|details| &details.metadata), count_out) }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_rows(details: *const blobferry_details_t) -> u64 {
+    // SAFETY: the header's contract.
+    unsafe { details.as_ref() }.map_or(0, |details| details.rows.count)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_details_row_groups(details: *const blobferry_details_t) -> u64 {
+    // SAFETY: the header's contract.
+    unsafe { details.as_ref() }.map_or(0, |details| details.rows.groups)
 }
 
 #[unsafe(no_mangle)]

@@ -5,6 +5,10 @@
 #![expect(unsafe_code, reason = "C hands in pointers")]
 #![expect(non_camel_case_types, reason = "types have the names of the header")]
 
+#[cfg(feature = "tabular")]
+mod aggregate;
+#[cfg(feature = "tabular")]
+mod arrow;
 mod base;
 mod batch;
 mod boundary;
@@ -15,6 +19,8 @@ mod cq;
 mod details;
 mod error;
 mod folder;
+#[cfg(feature = "tabular")]
+mod format;
 mod hidden;
 mod list;
 mod object;
@@ -23,4 +29,12 @@ mod report;
 mod service;
 mod store;
 mod submit;
+#[cfg(feature = "tabular")]
+mod table;
+#[cfg(feature = "tabular")]
+mod table_convert;
+#[cfg(feature = "tabular")]
+mod table_reader;
+#[cfg(feature = "tabular")]
+mod table_write;
 mod writer;

@@ -9,6 +9,7 @@ use crate::error::blobferry_error_t;
 use crate::store::blobferry_store_t;
 use crate::submit::{self, Sink, Submission};
 use blobferry_core::error::{Asked, Error, Result};
+use blobferry_core::request::Work;
 use blobferry_core::transfer::{Entry, List, ListOptions};
 use std::ffi::{CString, c_char};
 use std::mem::size_of;
@@ -189,10 +190,36 @@ pub unsafe extern "C" fn blobferry_list_next(
     submit::call(cq, user_data, ticket_out, error_out, |sink| unsafe { next(list, options, sink) })
 }
 
+#[cfg(feature = "tabular")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blobferry_list_next_table(
+    list: *mut blobferry_list_t,
+    cq: *mut blobferry_cq_t,
+    options: *const blobferry_next_options_t,
+    user_data: u64,
+    ticket_out: *mut blobferry_ticket_t,
+    error_out: *mut *mut blobferry_error_t,
+) -> blobferry_status_t {
+    submit::call(cq, user_data, ticket_out, error_out, |sink| {
+        // SAFETY: the header's contract.
+        unsafe { turn(list, options, sink, blobferry_core::tabular::listing::next) }
+    })
+}
+
 pub(crate) unsafe fn next(
     list: *const blobferry_list_t,
     options: *const blobferry_next_options_t,
     sink: Sink<'_>,
+) -> Result<()> {
+    // SAFETY: the caller's.
+    unsafe { turn(list, options, sink, List::next) }
+}
+
+unsafe fn turn(
+    list: *const blobferry_list_t,
+    options: *const blobferry_next_options_t,
+    sink: Sink<'_>,
+    next: impl FnOnce(&List) -> Result<Work>,
 ) -> Result<()> {
     // SAFETY: the header's contract.
     let (list, options) = unsafe { (cast::borrow(list, "list")?, cast::options(options, "options")?) };
@@ -205,7 +232,7 @@ pub(crate) unsafe fn next(
     let asked = Asked { verb: "list", key: list.list.prefix() };
     let submission = Submission { store, asked, timeout_ms: options.timeout_ms, sink };
     // SAFETY: the header's contract.
-    unsafe { submission.submit(None, || list.list.next()) }?;
+    unsafe { submission.submit(None, || next(&list.list)) }?;
     *page = Page::default();
     Ok(())
 }

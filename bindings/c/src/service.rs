@@ -23,7 +23,7 @@ pub struct blobferry_service_options_t {
     pub max_requests_in_flight: u32,
     pub max_bytes_in_flight: u64,
     pub flags: u32,
-    pub reserved: u32,
+    pub compute_threads: u32,
 }
 
 // SAFETY: integers behind the size.
@@ -36,7 +36,7 @@ unsafe impl Struct for blobferry_service_options_t {
         max_requests_in_flight: 0,
         max_bytes_in_flight: 0,
         flags: 0,
-        reserved: 0,
+        compute_threads: 0,
     };
     const FIRST_SIZE: usize = 40;
 }
@@ -89,13 +89,13 @@ pub unsafe extern "C" fn blobferry_service_new(
         let (options, service_out) =
             unsafe { (cast::options(options, "options")?, cast::out(service_out, "service_out")?) };
         cast::check_flags(options.flags, 0, "options.flags")?;
-        cast::check_flags(options.reserved, 0, "options.reserved")?;
         let service = Service::new(Settings {
             io_threads: options.io_threads,
             pool_threads: options.pool_threads,
             max_credits: options.max_credits,
             max_requests_in_flight: options.max_requests_in_flight,
             max_bytes_in_flight: options.max_bytes_in_flight,
+            compute_threads: options.compute_threads,
         })?;
         *service_out = cast::give(blobferry_service_t { service });
         Ok(())
@@ -119,6 +119,7 @@ pub unsafe extern "C" fn blobferry_service_settings(
             max_credits: settings.max_credits,
             max_requests_in_flight: settings.max_requests_in_flight,
             max_bytes_in_flight: settings.max_bytes_in_flight,
+            compute_threads: settings.compute_threads,
             ..blobferry_service_options_t::DEFAULT
         };
         // SAFETY: the header's contract.

@@ -9,6 +9,7 @@ use blobferry_core::error::{Asked, Error, Result};
 use blobferry_core::memory::Loan;
 use blobferry_core::queue::{Batch, Queue};
 use blobferry_core::request::{Request, Work};
+use blobferry_core::service::Shared;
 use blobferry_core::stores::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,36 @@ impl<'a> Sink<'a> {
     ) -> Sink<'a> {
         Sink { to: To::Batch(queue, batch), user_data, ticket_out }
     }
+
+    /// The service of the queue.
+    pub(crate) unsafe fn service(&self) -> Result<&Arc<Shared>> {
+        // SAFETY: the caller's.
+        Ok(unsafe { self.to.queue() }?.service())
+    }
+
+    /// Submits work that is of no store, or of one of this service; `take` as in [`Submission::submit_taking`].
+    pub(crate) unsafe fn submit_taking(
+        self,
+        asked: Asked,
+        timeout_ms: u64,
+        loan: Option<Loan>,
+        work: impl FnOnce() -> Result<Work>,
+        take: impl FnOnce(),
+    ) -> Result<()> {
+        let Sink { to, user_data, ticket_out } = self;
+        let timeout = (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms));
+        let submit = || {
+            let request = Request { asked: asked.clone(), work: work()?, loan, timeout, user_data };
+            // SAFETY: the header's contract.
+            unsafe { to.submit(request, take) }
+        };
+        let ticket = submit().map_err(|error| error.asked(asked.clone()))?;
+        // SAFETY: the header's contract.
+        if let Some(ticket_out) = unsafe { ticket_out.as_mut() } {
+            *ticket_out = ticket;
+        }
+        Ok(())
+    }
 }
 
 impl To<'_> {
@@ -59,11 +90,16 @@ impl To<'_> {
         }
     }
 
-    unsafe fn submit(self, request: Request) -> Result<u64> {
+    unsafe fn submit(self, request: Request, take: impl FnOnce()) -> Result<u64> {
         match self {
-            To::Batch(queue, batch) => queue.submit_in(batch, request),
+            To::Batch(queue, batch) => {
+                let ticket = queue.submit_in(batch, request)?;
+                // It runs with the next one, or at the end of the batch.
+                take();
+                Ok(ticket)
+            }
             // SAFETY: the header's contract.
-            To::Queue(_) => unsafe { self.queue() }?.submit(request),
+            To::Queue(_) => unsafe { self.queue() }?.submit_taking(request, take),
         }
     }
 }
@@ -79,23 +115,22 @@ pub(crate) struct Submission<'a> {
 impl Submission<'_> {
     /// Submits the work, or says what was asked and why it is refused.
     pub(crate) unsafe fn submit(self, loan: Option<Loan>, work: impl FnOnce() -> Result<Work>) -> Result<()> {
-        let Sink { to, user_data, ticket_out } = self.sink;
+        // SAFETY: the caller's.
+        unsafe { self.submit_taking(loan, work, || ()) }
+    }
+
+    /// The same; `take` takes what the caller gives with the request, once it is accepted and before it runs.
+    pub(crate) unsafe fn submit_taking(
+        self,
+        loan: Option<Loan>,
+        work: impl FnOnce() -> Result<Work>,
+        take: impl FnOnce(),
+    ) -> Result<()> {
         // SAFETY: the header's contract.
-        if !Arc::ptr_eq(unsafe { to.queue() }?.service(), self.store.service()) {
+        if !Arc::ptr_eq(unsafe { self.sink.service() }?, self.store.service()) {
             return Err(Error::argument("`cq` is of another service than the store"));
         }
-        let timeout = (self.timeout_ms > 0).then(|| Duration::from_millis(self.timeout_ms));
-        let asked = self.asked.clone();
-        let submit = || {
-            let request = Request { asked: self.asked, work: work()?, loan, timeout, user_data };
-            // SAFETY: the header's contract.
-            unsafe { to.submit(request) }
-        };
-        let ticket = submit().map_err(|error| error.asked(asked))?;
-        // SAFETY: the header's contract.
-        if let Some(ticket_out) = unsafe { ticket_out.as_mut() } {
-            *ticket_out = ticket;
-        }
-        Ok(())
+        // SAFETY: the caller's.
+        unsafe { self.sink.submit_taking(self.asked, self.timeout_ms, loan, work, take) }
     }
 }

@@ -122,7 +122,7 @@ unsafe fn put_options(options: &blobferry_writer_options_t) -> Result<PutOptions
             return Err(Error::argument(message));
         }
     };
-    Ok(PutOptions { mode, headers, metadata, tags, wants_details: false })
+    Ok(PutOptions { mode, headers, metadata, tags, wants_details: false, rows: None })
 }
 
 #[unsafe(no_mangle)]

@@ -188,6 +188,7 @@ impl RemoteStore {
             metadata: details.metadata,
             tags: Vec::new(),
             wants_details: false,
+            rows: None,
         };
         self.begin(to, &options, trace).await
     }

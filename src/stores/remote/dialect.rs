@@ -3,7 +3,7 @@
 use super::super::can;
 use super::moment;
 use crate::error::{Error, Kind, Result, shown};
-use crate::outcome::{ContentHeaders, Details};
+use crate::outcome::{ContentHeaders, Details, Rows};
 use http::{HeaderMap, HeaderValue};
 
 /// The kinds of servers.
@@ -191,6 +191,7 @@ impl Dialect {
             version: self.version(headers),
             headers: content_headers(headers),
             metadata,
+            rows: Rows::default(),
         }
     }
 

@@ -158,6 +158,7 @@ pub(super) fn put_options() -> PutOptions {
         metadata: Vec::new(),
         tags: Vec::new(),
         wants_details: true,
+        rows: None,
     }
 }
 

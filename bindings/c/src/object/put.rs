@@ -90,7 +90,7 @@ unsafe fn put_options(options: &blobferry_put_options_t) -> Result<PutOptions> {
         }
     };
     let wants_details = options.flags & BLOBFERRY_REQUEST_DETAILS != 0;
-    Ok(PutOptions { mode, headers, metadata, tags, wants_details })
+    Ok(PutOptions { mode, headers, metadata, tags, wants_details, rows: None })
 }
 
 unsafe fn content_headers(options: &blobferry_put_options_t) -> Result<ContentHeaders> {

@@ -12,6 +12,10 @@ mod symbols;
 mod truth;
 
 // The library's own source, compiled once more: a test cannot be linked to a cdylib, and wants to see its structs.
+#[path = "../../src/aggregate.rs"]
+mod aggregate;
+#[path = "../../src/arrow.rs"]
+mod arrow;
 #[path = "../../src/base.rs"]
 mod base;
 #[path = "../../src/batch.rs"]
@@ -32,6 +36,8 @@ mod details;
 mod error;
 #[path = "../../src/folder.rs"]
 mod folder;
+#[path = "../../src/format.rs"]
+mod format;
 #[path = "../../src/list.rs"]
 mod list;
 #[path = "../../src/object/mod.rs"]
@@ -46,6 +52,14 @@ mod service;
 mod store;
 #[path = "../../src/submit.rs"]
 mod submit;
+#[path = "../../src/table.rs"]
+mod table;
+#[path = "../../src/table_convert.rs"]
+mod table_convert;
+#[path = "../../src/table_reader.rs"]
+mod table_reader;
+#[path = "../../src/table_write.rs"]
+mod table_write;
 #[path = "../../src/writer.rs"]
 mod writer;
 

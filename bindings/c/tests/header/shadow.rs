@@ -36,6 +36,10 @@ fn renamed(line: &str) -> String {
         let name = function.or_else(|| line.rfind("blobferry_")).expect("what was just found");
         line.insert_str(name, "shadow_");
     }
+    // Those of the Arrow interface have no typedef.
+    for name in ["ArrowSchema", "ArrowArray", "ArrowArrayStream"] {
+        line = line.replace(&format!("{name} *"), &format!("struct {name} *"));
+    }
     line
 }
 
