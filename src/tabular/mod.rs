@@ -12,8 +12,6 @@
 //!
 //! Encoding and decoding run on the computing threads of the service (`Shared::compute`), never on its I/O threads.
 
-#![allow(dead_code)]
-
 pub mod aggregate;
 pub mod c_data;
 pub mod format;

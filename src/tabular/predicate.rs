@@ -98,11 +98,6 @@ impl Filter {
 }
 
 impl Comparison {
-    /// The column's name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Refuses what cannot be compared.
     fn check(&self, column: &DataType) -> Result<()> {
         self.compare(self.operator, &arrow_array::new_empty_array(column)).map(drop)

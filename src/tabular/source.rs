@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::memory::{CHUNK, LentMut, Memory};
-use crate::outcome::Details;
 use crate::service::Shared;
 use crate::stores::remote::{Body, Opened, Pin, RemoteStore};
 use crate::stores::{Blob, Extent, Reach, Store, Wanted};
@@ -26,7 +25,7 @@ pub(crate) struct Source(Arc<Object>);
 struct Object {
     store: Store,
     key: Arc<str>,
-    details: Details,
+    size: u64,
     state: State,
 }
 
@@ -42,16 +41,15 @@ enum State {
 impl Source {
     /// Opens an object; `tail` bytes of its end, or all of it, come with the same request.
     pub(crate) async fn open(store: &Store, key: &Arc<str>, tail: u64, trace: &Arc<Trace>) -> Result<(Source, Bytes)> {
-        let (state, details, end) = match &store.reach {
+        let (state, size, end) = match &store.reach {
             Reach::Near(backend) => {
                 let blob = backend.open(key).run(&store.service.pool).await?;
-                let details = Details { size: blob.size(), ..blob.details() };
-                (State::Near(blob), details, Bytes::new())
+                let size = blob.size();
+                (State::Near(blob), size, Bytes::new())
             }
             Reach::Far(remote) => Opening { service: &store.service, remote, key, trace }.run(tail).await?,
         };
-        let size = details.size;
-        let source = Source(Arc::new(Object { store: store.clone(), key: key.clone(), details, state }));
+        let source = Source(Arc::new(Object { store: store.clone(), key: key.clone(), size, state }));
         let tail = tail.min(size);
         if end.len() as u64 >= tail {
             return Ok((source, end.slice(end.len() - tail as usize..)));
@@ -62,12 +60,7 @@ impl Source {
 
     /// Bytes of the object.
     pub(crate) fn size(&self) -> u64 {
-        self.0.details.size
-    }
-
-    /// What is known of the object.
-    pub(crate) fn details(&self) -> &Details {
-        &self.0.details
+        self.0.size
     }
 
     /// Reads ranges, each whole, several at once; close ones share a request.
@@ -149,13 +142,13 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     /// Asks for `tail` bytes of the end. Gives what has come of the end, or nothing where that was something else.
-    async fn run(&self, tail: u64) -> Result<(State, Details, Bytes)> {
+    async fn run(&self, tail: u64) -> Result<(State, u64, Bytes)> {
         let ask = match tail {
             1.. if self.remote.knows_last() => Extent::Last(tail),
             _ => Extent::From { offset: 0, length: tail.max(1) },
         };
         let Some(body) = self.ask(ask).await? else { return self.nothing().await };
-        let (pin, details) = (body.pin.clone(), body.details());
+        let pin = body.pin.clone();
         let (Some(total), Some(size)) = (body.total(), body.size) else { return self.keep(None, Some(body)).await };
         let has_all = size == total && body.at == 0;
         if !body.is_range || (!pin.is_known() && !has_all) {
@@ -168,7 +161,7 @@ impl Opening<'_> {
         let stretch = Stretch::new(self.remote, self.key, self.trace, None, &pin, kept);
         let came = joined(self.service, stretch.read(Some(body)).await?.frames).await?;
         let state = if has_all { State::Kept(came.clone()) } else { State::Far(self.remote.clone(), pin) };
-        Ok((state, details, if is_end { came } else { Bytes::new() }))
+        Ok((state, total, if is_end { came } else { Bytes::new() }))
     }
 
     /// None: no byte is there.
@@ -183,16 +176,15 @@ impl Opening<'_> {
         }
     }
 
-    async fn nothing(&self) -> Result<(State, Details, Bytes)> {
-        let details = self.remote.head(self.key, &Wanted::default(), self.trace).await?;
-        if details.size > 0 {
+    async fn nothing(&self) -> Result<(State, u64, Bytes)> {
+        if self.remote.head(self.key, &Wanted::default(), self.trace).await?.size > 0 {
             return Err(Error::new(Kind::Changed, "there are bytes now where there were none; read it again"));
         }
-        Ok((State::Kept(Bytes::new()), details, Bytes::new()))
+        Ok((State::Kept(Bytes::new()), 0, Bytes::new()))
     }
 
     /// Keeps all of an object, from an answer that is there already, if one is; `total` where it is told.
-    async fn keep(&self, total: Option<u64>, mut first: Option<Box<Body>>) -> Result<(State, Details, Bytes)> {
+    async fn keep(&self, total: Option<u64>, mut first: Option<Box<Body>>) -> Result<(State, u64, Bytes)> {
         if total.is_some_and(|total| total > MOST_KEPT) {
             return Err(too_large());
         }
@@ -204,9 +196,9 @@ impl Opening<'_> {
             };
             let Some(body) = body else { return self.nothing().await };
             match pour(body).await {
-                Ok((frames, details)) => {
+                Ok(frames) => {
                     let all = joined(self.service, frames).await?;
-                    return Ok((State::Kept(all.clone()), details, all));
+                    return Ok((State::Kept(all.clone()), all.len() as u64, all));
                 }
                 Err(error) => retry.again(error).await?,
             }
@@ -215,7 +207,7 @@ impl Opening<'_> {
 }
 
 /// All that an answer brings, from the beginning of the object on.
-async fn pour(mut body: Box<Body>) -> Result<(Vec<Bytes>, Details)> {
+async fn pour(mut body: Box<Body>) -> Result<Vec<Bytes>> {
     let (mut frames, mut came) = (Vec::new(), 0);
     while let Some(bytes) = body.bytes_from(0).await? {
         came += bytes.len() as u64;
@@ -228,7 +220,7 @@ async fn pour(mut body: Box<Body>) -> Result<(Vec<Bytes>, Details)> {
         let message = format!("the answer ended after {came} of {size} bytes");
         return Err(Error { retryable: true, ..Error::new(Kind::Integrity, message) });
     }
-    Ok((frames, Details { size: came, ..body.details() }))
+    Ok(frames)
 }
 
 fn too_large() -> Error {
@@ -260,7 +252,6 @@ const NEAR_PART: u64 = 4 << 20;
 pub(crate) struct Flow {
     /// None after the end, or an error.
     feed: Option<Feed>,
-    details: Option<Details>,
     error: Option<Error>,
     trace: Arc<Trace>,
 }
@@ -295,7 +286,7 @@ impl Flow {
             Compression::None => Feed::of_object(&plan, 0, None),
             _ => decoded(&plan, None),
         };
-        Flow { feed: Some(feed), details: None, error: None, trace: trace.clone() }
+        Flow { feed: Some(feed), error: None, trace: trace.clone() }
     }
 
     /// The bytes that follow; none at the end. Pieces have at most a few MiB and are never empty. Dropped while it
@@ -303,7 +294,7 @@ impl Flow {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
         while let Some(feed) = &mut self.feed {
             match feed.next(&self.trace).await {
-                Ok(Some(Item::Found(found))) => self.details = Some(found.details),
+                Ok(Some(Item::Found(_))) => {}
                 Ok(Some(Item::Piece(piece))) if piece.bytes.is_empty() => {}
                 Ok(Some(Item::Piece(piece))) => return Ok(Some(piece.bytes)),
                 Ok(None) => self.feed = None,
@@ -314,11 +305,6 @@ impl Flow {
             }
         }
         self.error.clone().map_or(Ok(None), Err)
-    }
-
-    /// What is known of the object, once something has come.
-    pub(crate) fn details(&self) -> Option<&Details> {
-        self.details.as_ref()
     }
 }
 
@@ -380,7 +366,7 @@ mod tests {
                             assert!(!bytes.is_empty() && bytes.len() <= 4 << 20);
                             came.extend_from_slice(&bytes);
                         }
-                        assert!(flow.next().await.unwrap().is_none() && flow.details().is_some());
+                        assert!(flow.next().await.unwrap().is_none());
                         came
                     });
                     assert!(came == content, "{compression:?} {size}");

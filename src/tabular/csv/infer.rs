@@ -46,7 +46,7 @@ impl Guess {
         self.has_digits |= !number::is_spelled(text.strip_prefix(b"-").unwrap_or(text));
         self.date = self.date && time::date(text).is_some();
         for (index, unit) in UNITS.into_iter().enumerate() {
-            let is = |zone| time::timestamp(text, unit, zone, None).is_some();
+            let is = |zone| time::timestamp(text, unit, zone).is_some();
             self.local[index] = self.local[index] && is(Zone::StrictNone);
             self.offset[index] = self.offset[index] && is(Zone::StrictUtc(*utc));
         }

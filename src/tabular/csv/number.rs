@@ -2,9 +2,9 @@
 //! (`007`, `+1`, an identifier that is too long for a float) is no number then.
 
 use super::swar;
-use crate::tabular::number::{has_room, read_decimal};
+use crate::tabular::number::{Unscaled, has_room, read_decimal};
 use arrow_array::types::DecimalType;
-use arrow_buffer::{ArrowNativeType, i256};
+use arrow_buffer::i256;
 
 /// A whole number that is given back as it was.
 pub(super) fn strict_integer(text: &[u8]) -> Option<i64> {
@@ -137,35 +137,6 @@ pub(super) fn boolean(text: &[u8]) -> Option<bool> {
         _ if text.eq_ignore_ascii_case(b"true") => Some(true),
         _ if text.eq_ignore_ascii_case(b"false") => Some(false),
         _ => None,
-    }
-}
-
-/// An integer that decimals are kept in.
-pub(super) trait Unscaled: ArrowNativeType {
-    fn narrow(value: i256) -> Option<Self>;
-}
-
-impl Unscaled for i32 {
-    fn narrow(value: i256) -> Option<i32> {
-        value.to_i128()?.try_into().ok()
-    }
-}
-
-impl Unscaled for i64 {
-    fn narrow(value: i256) -> Option<i64> {
-        value.to_i128()?.try_into().ok()
-    }
-}
-
-impl Unscaled for i128 {
-    fn narrow(value: i256) -> Option<i128> {
-        value.to_i128()
-    }
-}
-
-impl Unscaled for i256 {
-    fn narrow(value: i256) -> Option<i256> {
-        Some(value)
     }
 }
 

@@ -4,12 +4,13 @@ use super::cut::Segment;
 use super::fault::{Fault, shown};
 use super::number;
 use super::rows::{Rows, Rules};
-use super::text::{Dictionary, Texts, nulls};
+use super::text::{Dictionary, Nulls, Texts, nulls};
 use super::time::{self, Zone};
 use crate::error::{Error, Kind, Result};
 use crate::tabular::decode::{quoted, wrong};
 use crate::tabular::format::OnError;
 use crate::tabular::moment;
+use crate::tabular::number::Unscaled;
 use arrow_array::builder::GenericByteDictionaryBuilder;
 use arrow_array::types::*;
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, RecordBatchOptions};
@@ -287,7 +288,7 @@ fn integers<T: ArrowPrimitiveType<Native: atoi_simd::Parse>>(rows: usize, data_t
 
 fn decimals<T: DecimalType>(rows: usize, data_type: &DataType, precision: u8, scale: i8) -> Box<dyn Column>
 where
-    T::Native: number::Unscaled,
+    T::Native: Unscaled,
 {
     values::<T>(rows, data_type, move |text| number::decimal::<T>(text, precision, scale))
 }
@@ -324,12 +325,10 @@ pub(super) fn column(target: &Target, rows: usize) -> Result<Box<dyn Column>> {
         Decimal64(precision, scale) => decimals::<Decimal64Type>(rows, data_type, *precision, *scale),
         Decimal128(precision, scale) => decimals::<Decimal128Type>(rows, data_type, *precision, *scale),
         Decimal256(precision, scale) => decimals::<Decimal256Type>(rows, data_type, *precision, *scale),
-        Utf8 => Box::new(Texts::<Utf8Type>::new(rows, true)),
-        LargeUtf8 => Box::new(Texts::<LargeUtf8Type>::new(rows, true)),
-        Utf8View => Box::new(Cast { column: Box::new(Texts::<Utf8Type>::new(rows, true)), to: data_type.clone() }),
-        Binary => Box::new(Texts::<BinaryType>::new(rows, false)),
-        LargeBinary => Box::new(Texts::<LargeBinaryType>::new(rows, false)),
-        BinaryView => Box::new(Cast { column: Box::new(Texts::<BinaryType>::new(rows, false)), to: data_type.clone() }),
+        Utf8 => Box::new(Texts::<Utf8Type>::new(rows)),
+        LargeUtf8 => Box::new(Texts::<LargeUtf8Type>::new(rows)),
+        Utf8View => Box::new(Cast { column: Box::new(Texts::<Utf8Type>::new(rows)), to: data_type.clone() }),
+        Null => Box::new(Nulls(0)),
         Dictionary(keys, texts) if **texts == Utf8 => match **keys {
             Int8 => dictionary::<Int8Type>(),
             Int16 => dictionary::<Int16Type>(),
@@ -390,8 +389,7 @@ fn timestamps<T: ArrowPrimitiveType<Native = i64>>(
     unit: TimeUnit,
     zone: Zone,
 ) -> Box<dyn Column> {
-    let utc = time::utc();
-    values::<T>(rows, data_type, move |text| time::timestamp(text, unit, zone, utc.as_ref()))
+    values::<T>(rows, data_type, move |text| time::timestamp(text, unit, zone))
 }
 
 fn zone_of(field: &Field, zone: Option<&str>, is_inferred: bool) -> Result<Zone> {

@@ -30,7 +30,7 @@ impl Pieces for Flow {
 struct Input {
     service: Arc<Shared>,
     pieces: Box<dyn Pieces>,
-    cutter: Cutter,
+    cutter: Box<Cutter>,
 }
 
 /// What came.
@@ -77,7 +77,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(service: &Arc<Shared>, pieces: Box<dyn Pieces>, cutter: Cutter) -> Source {
-        let input = Some(Input { service: service.clone(), pieces, cutter });
+        let input = Some(Input { service: service.clone(), pieces, cutter: Box::new(cutter) });
         Source { input, reading: None, waiting: VecDeque::new(), used: Vec::new(), stop: None }
     }
 

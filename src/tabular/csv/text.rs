@@ -1,34 +1,32 @@
-//! Columns of texts and bytes.
+//! Columns of texts, and of nothing.
 
 use super::parse::{Column, Fields};
 use super::swar;
 use arrow_array::builder::GenericByteDictionaryBuilder;
 use arrow_array::types::{ArrowDictionaryKeyType, ByteArrayType, Utf8Type};
-use arrow_array::{ArrayRef, GenericByteArray};
+use arrow_array::{ArrayRef, GenericByteArray, NullArray};
 use arrow_buffer::{ArrowNativeType, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
 use std::sync::Arc;
 
-/// Texts, or bytes, one behind the other.
+/// Texts, one behind the other.
 pub(super) struct Texts<T: ByteArrayType> {
     values: Vec<u8>,
     offsets: Vec<T::Offset>,
     nulls: Vec<usize>,
-    /// Each has to be UTF-8.
-    is_text: bool,
 }
 
 impl<T: ByteArrayType> Texts<T> {
-    pub(super) fn new(rows: usize, is_text: bool) -> Texts<T> {
+    pub(super) fn new(rows: usize) -> Texts<T> {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(T::Offset::default());
-        Texts { values: Vec::new(), offsets, nulls: Vec::new(), is_text }
+        Texts { values: Vec::new(), offsets, nulls: Vec::new() }
     }
 }
 
 impl<T: ByteArrayType> Column for Texts<T> {
     fn take(&mut self, fields: &mut Fields<'_>) {
-        let must_check = self.is_text && !fields.is_utf8;
+        let must_check = !fields.is_utf8;
         let Texts { values, offsets, nulls, .. } = self;
         let mut end = values.len();
         // A content is not longer than its field.
@@ -59,6 +57,22 @@ impl<T: ByteArrayType> Column for Texts<T> {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         let nulls = nulls(offsets.len() - 1, &self.nulls);
         Ok(Arc::new(GenericByteArray::<T>::try_new(offsets, self.values.into(), nulls)?))
+    }
+}
+
+/// So many nulls, which are all that their column may have.
+pub(super) struct Nulls(pub(super) usize);
+
+impl Column for Nulls {
+    fn take(&mut self, fields: &mut Fields<'_>) {
+        fields.each(|content| {
+            self.0 += 1;
+            content.is_none()
+        });
+    }
+
+    fn finish(self: Box<Self>) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(NullArray::new(self.0)))
     }
 }
 

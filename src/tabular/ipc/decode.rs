@@ -12,9 +12,8 @@ use crate::stores::Store;
 use crate::tabular::decode::{Decode, needed, wrong};
 use crate::tabular::format::{DecodeOptions, Format};
 use crate::trace::Trace;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, make_array};
+use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType};
+use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch};
 use arrow_buffer::{Buffer, MutableBuffer};
 use arrow_data::ArrayData;
 use arrow_ipc::MessageHeader;
@@ -130,24 +129,20 @@ impl Book {
 
 /// The crate checks all values but these.
 pub(in crate::tabular) fn check_decimals(data: &ArrayData) -> Result<()> {
-    let array = || make_array(data.clone());
-    let checked = match data.data_type() {
-        DataType::Decimal32(precision, _) => {
-            array().as_primitive::<Decimal32Type>().validate_decimal_precision(*precision)
-        }
-        DataType::Decimal64(precision, _) => {
-            array().as_primitive::<Decimal64Type>().validate_decimal_precision(*precision)
-        }
-        DataType::Decimal128(precision, _) => {
-            array().as_primitive::<Decimal128Type>().validate_decimal_precision(*precision)
-        }
-        DataType::Decimal256(precision, _) => {
-            array().as_primitive::<Decimal256Type>().validate_decimal_precision(*precision)
-        }
-        _ => Ok(()),
-    };
-    checked.map_err(wrong)?;
+    match data.data_type() {
+        DataType::Decimal32(precision, _) => check_digits::<Decimal32Type>(data, *precision)?,
+        DataType::Decimal64(precision, _) => check_digits::<Decimal64Type>(data, *precision)?,
+        DataType::Decimal128(precision, _) => check_digits::<Decimal128Type>(data, *precision)?,
+        DataType::Decimal256(precision, _) => check_digits::<Decimal256Type>(data, *precision)?,
+        _ => {}
+    }
     data.child_data().iter().try_for_each(check_decimals)
+}
+
+/// The scale has no part in it, and the crate takes a negative one for a large one.
+fn check_digits<T: DecimalType>(data: &ArrayData, precision: u8) -> Result<()> {
+    let unscaled = PrimitiveArray::<T>::from(data.clone()).with_precision_and_scale(precision, 0).map_err(wrong)?;
+    unscaled.validate_decimal_precision(precision).map_err(wrong)
 }
 
 fn has_dictionary(data_type: &DataType) -> bool {

@@ -8,8 +8,7 @@ const CUT: Wrong = "the lengths of a page end too early";
 
 /// Numbers that were kept as differences.
 pub(super) struct Lengths {
-    pub(super) count: u64,
-    /// The greatest; 0 where it was not looked for.
+    /// The greatest.
     pub(super) most: i64,
     /// Bytes that they have.
     pub(super) size: usize,
@@ -36,7 +35,7 @@ pub(super) fn lengths(bytes: &[u8], most: u64) -> Result<Lengths, Wrong> {
     if !is_whole || block == 0 || block > 1 << 20 {
         return Err("the lengths of a page are in blocks that cannot be");
     }
-    let mut lengths = Lengths { count, most: if count > 0 { value } else { 0 }, size: 0 };
+    let mut lengths = Lengths { most: if count > 0 { value } else { 0 }, size: 0 };
     let mut left = count.saturating_sub(1);
     while left > 0 {
         let least = bits.signed()?;

@@ -2,7 +2,8 @@
 
 use super::compact::{Waiting, column_size, column_slices, size};
 use super::output::{Output, Pages};
-use super::properties::properties;
+use super::properties::{Written, properties};
+use super::units;
 use crate::error::{Error, Kind, Result};
 use crate::service::Shared;
 use crate::tabular::encode::{Encode, Totals};
@@ -43,7 +44,8 @@ pub(in crate::tabular) fn encoder(
     schema: &SchemaRef,
     options: EncodeOptions,
 ) -> Result<Box<dyn Encode>> {
-    let (descriptor, properties) = properties(schema, &options)?;
+    let changed = Arc::from(units::changed(schema));
+    let Written { descriptor, properties, schema } = properties(schema, &options)?;
     let pages = Arc::new(Pages::default());
     let file = SerializedFileWriter::new(pages.file(), descriptor.root_schema_ptr(), Arc::new(properties));
     let file = file.map_err(failed)?;
@@ -51,7 +53,8 @@ pub(in crate::tabular) fn encoder(
     let row_group_bytes = if options.row_group_bytes == 0 { 128 << 20 } else { options.row_group_bytes };
     Ok(Box::new(Encoder {
         service: service.clone(),
-        schema: schema.clone(),
+        schema,
+        changed,
         file: Some(file),
         factory,
         row_group_rows: usize::try_from(row_group_rows(&options)).unwrap_or(usize::MAX),
@@ -63,7 +66,7 @@ pub(in crate::tabular) fn encoder(
     }))
 }
 
-fn failed(error: ParquetError) -> Error {
+pub(super) fn failed(error: ParquetError) -> Error {
     Error::new(Kind::Argument, format!("the table cannot be written as Parquet: {error}"))
 }
 
@@ -73,7 +76,10 @@ fn broken() -> Error {
 
 struct Encoder {
     service: Arc<Shared>,
+    /// As the file has it.
     schema: SchemaRef,
+    /// The columns that have another type in the file.
+    changed: Arc<[usize]>,
     /// None: lost with a job that failed.
     file: Option<SerializedFileWriter<Output>>,
     factory: ArrowRowGroupWriterFactory,
@@ -99,6 +105,7 @@ struct RowGroup {
 #[async_trait]
 impl Encode for Encoder {
     async fn write(&mut self, batch: RecordBatch, sink: &mut Sink) -> Result<()> {
+        let batch = self.held(batch).await?;
         let rows = batch.num_rows();
         let bytes = size(&batch);
         let waiting = self.waiting.as_mut().ok_or_else(broken)?;
@@ -136,6 +143,17 @@ impl Encode for Encoder {
 }
 
 impl Encoder {
+    /// A chunk as the file has it.
+    async fn held(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        if self.changed.is_empty() {
+            return Ok(batch);
+        }
+        let changed = self.changed.clone();
+        let is_small = size(&batch) <= FEW_BYTES;
+        let convert = move || units::convert(&batch, &changed);
+        if is_small { convert() } else { self.service.compute.run(convert).await }
+    }
+
     /// Keeps a copy of a chunk.
     async fn wait(&mut self, batch: RecordBatch, bytes: usize) -> Result<()> {
         let mut waiting = self.waiting.take().ok_or_else(broken)?;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub(super) struct Footer {
     /// All columns, as Arrow has them.
     pub(super) schema: SchemaRef,
     pub(super) rows: u64,
+    /// Columns of Parquet that are encrypted, in some row group.
+    pub(super) encrypted: BTreeSet<usize>,
     /// Where the data end.
     pub(super) end: u64,
     /// What has come of the end, and where it begins.
@@ -99,8 +102,11 @@ fn trailer(size: u64, tail: &[u8]) -> Result<u64> {
 }
 
 fn parse(bytes: &Bytes, end: u64, tail: (u64, Bytes)) -> Result<Footer> {
-    check(bytes)?;
-    let metadata = ParquetMetaDataReader::decode_metadata(bytes).map_err(wrong)?;
+    let encrypted = check(bytes)?;
+    let metadata = ParquetMetaDataReader::decode_metadata(bytes).map_err(|error| match encrypted.is_empty() {
+        true => wrong(error),
+        false => Error::new(Kind::Unsupported, format!("the object has encrypted columns: {error}")),
+    })?;
     let mut rows: u64 = 0;
     for row_group in metadata.row_groups() {
         let own = u64::try_from(row_group.num_rows()).ok();
@@ -111,7 +117,7 @@ fn parse(bytes: &Bytes, end: u64, tail: (u64, Bytes)) -> Result<Footer> {
         }
     }
     let schema = Arc::new(schema(&metadata)?);
-    Ok(Footer { metadata, schema, rows, end, tail })
+    Ok(Footer { metadata, schema, rows, encrypted, end, tail })
 }
 
 /// The columns as Arrow has them.
@@ -186,20 +192,24 @@ pub(super) fn extent(column: &ColumnChunkMetaData, end: u64) -> Result<Range<u64
 }
 
 /// Refuses metadata that would make the crate reserve more than they are worth, or go deeper than its stack.
-fn check(bytes: &[u8]) -> Result<()> {
+/// Gives the columns that are encrypted, which the crate passes over.
+fn check(bytes: &[u8]) -> Result<BTreeSet<usize>> {
     let mut thrift = Thrift::new(bytes);
-    let outcome = check_metadata(&mut thrift);
+    let mut encrypted = BTreeSet::new();
+    let outcome = check_metadata(&mut thrift, &mut encrypted);
     if thrift.structs > MOST_STRUCTS {
         return Err(Error::new(Kind::NoSpace, format!("the footer tells of more than {MOST_STRUCTS} things")));
     }
-    outcome.map_err(|why| invalid(format!("the object is no valid Parquet: {why}")))
+    outcome.map_err(|why| invalid(format!("the object is no valid Parquet: {why}")))?;
+    Ok(encrypted)
 }
 
-fn check_metadata(thrift: &mut Thrift) -> Result<(), thrift::Wrong> {
+fn check_metadata(thrift: &mut Thrift, encrypted: &mut BTreeSet<usize>) -> Result<(), thrift::Wrong> {
     let mut last = 0;
     while let Some((field, kind)) = thrift.field(&mut last)? {
         match (field, kind) {
             (2, kind::LIST) => check_schema(thrift)?,
+            (4, kind::LIST) => check_row_groups(thrift, encrypted)?,
             _ => thrift.skip(kind)?,
         }
         if thrift.structs > MOST_STRUCTS {
@@ -207,6 +217,45 @@ fn check_metadata(thrift: &mut Thrift) -> Result<(), thrift::Wrong> {
         }
     }
     Ok(())
+}
+
+fn check_row_groups(thrift: &mut Thrift, encrypted: &mut BTreeSet<usize>) -> Result<(), thrift::Wrong> {
+    for _ in 0..structs(thrift)? {
+        let mut last = 0;
+        while let Some((field, kind)) = thrift.field(&mut last)? {
+            match (field, kind) {
+                (1, kind::LIST) => check_columns(thrift, encrypted)?,
+                _ => thrift.skip(kind)?,
+            }
+        }
+        if thrift.structs > MOST_STRUCTS {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn check_columns(thrift: &mut Thrift, encrypted: &mut BTreeSet<usize>) -> Result<(), thrift::Wrong> {
+    for column in 0..structs(thrift)? {
+        let mut last = 0;
+        while let Some((field, kind)) = thrift.field(&mut last)? {
+            // How it is encrypted, and its metadata that are.
+            if matches!(field, 8 | 9) {
+                encrypted.insert(column as usize);
+            }
+            thrift.skip(kind)?;
+        }
+    }
+    Ok(())
+}
+
+/// How many structs a list has.
+fn structs(thrift: &mut Thrift) -> Result<u64, thrift::Wrong> {
+    match thrift.list()? {
+        (count, kind::STRUCT) if count <= MOST_STRUCTS => Ok(count),
+        (0, _) => Ok(0),
+        _ => Err("its row groups are no structs"),
+    }
 }
 
 fn check_schema(thrift: &mut Thrift) -> Result<(), thrift::Wrong> {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  properties  options -> how the crate writes; what cannot be written
+//!  units       seconds and dates of 64 bits -> what Parquet has
 //!  compact     small chunks wait, copied, until they are worth encoding
 //!  encode      batches -> row groups: columns in parallel
 //!  output      encoded pages -> pieces of the file
@@ -9,7 +10,7 @@
 //!  footer      the end of a file -> what it holds; thrift: looked at before the crate does
 //!  plan        options -> which columns and row groups, and how much at once
 //!  prune       what the file tells of its values -> which row groups and pages are needed; rows: which rows
-//!  pages       bytes -> pages, decompressed (codec) and held against what may be (delta)
+//!  pages       bytes -> pages, decompressed (codec) and held against what may be (header, delta)
 //!  decode      pages -> batches: row groups at once, columns in parallel
 //!  statistics  what the file tells, as a table
 //! ```
@@ -20,6 +21,7 @@ mod decode;
 mod delta;
 mod encode;
 mod footer;
+mod header;
 mod output;
 mod pages;
 mod plan;
@@ -28,6 +30,7 @@ mod prune;
 mod rows;
 mod statistics;
 mod thrift;
+mod units;
 
 pub(super) use compact::copy_array;
 pub(super) use decode::open;

@@ -3,8 +3,8 @@
 
 use super::codec::Unpacker;
 use super::delta;
-use super::thrift::{Thrift, kind};
-use crate::error::{Error, Kind};
+use super::header::{DATA_2, DICTIONARY, Header, INDEX, encoding, split, too_much, wrong};
+use crate::error::Error;
 use crate::sync::lock;
 use bytes::Bytes;
 use parquet::basic::{Encoding, Type};
@@ -24,15 +24,6 @@ const MOST_LISTED: u64 = 128 << 20;
 const MOST_LISTED_BYTES: u64 = 4 << 30;
 /// Bytes that a text may have in common with the one before.
 const MOST_PREFIX: u64 = 64 << 10;
-
-/// What is wrong, as the crate passes it on.
-fn wrong(message: impl Into<String>) -> ParquetError {
-    ParquetError::External(Box::new(Error::new(Kind::Integrity, message)))
-}
-
-fn too_much(message: impl Into<String>) -> ParquetError {
-    ParquetError::External(Box::new(Error::new(Kind::NoSpace, message)))
-}
 
 /// What was wrong, for whoever has asked the crate, which keeps its text alone.
 pub(super) type Fault = Arc<Mutex<Option<Error>>>;
@@ -83,28 +74,6 @@ struct Column {
     /// The greatest levels of repetition and definition.
     levels: [i16; 2],
 }
-
-struct Header {
-    kind: i64,
-    unpacked: usize,
-    packed: usize,
-    crc: Option<u32>,
-    values: u32,
-    encoding: i64,
-    definition_encoding: i64,
-    repetition_encoding: i64,
-    nulls: u32,
-    rows: u32,
-    definition_bytes: u32,
-    repetition_bytes: u32,
-    is_compressed: bool,
-    is_sorted: bool,
-}
-
-const DATA: i64 = 0;
-const INDEX: i64 = 1;
-const DICTIONARY: i64 = 2;
-const DATA_2: i64 = 3;
 
 impl Pages {
     /// Looks at the first page: a dictionary is decoded, and tells how long values may be.
@@ -311,14 +280,6 @@ impl Iterator for Once {
 
 impl PageIterator for Once {}
 
-/// The first page, and what is behind it.
-fn split(bytes: Bytes) -> Result<(Header, Bytes, Bytes)> {
-    let (header, at) = Header::read(&bytes)?;
-    let end = at.checked_add(header.packed).filter(|end| *end <= bytes.len());
-    let end = end.ok_or_else(|| wrong("a page is longer than the column"))?;
-    Ok((header, bytes.slice(at..end), bytes.slice(end..)))
-}
-
 impl Column {
     fn unpack(&mut self, unpacker: &mut Unpacker, header: Header, body: Bytes) -> Result<Page> {
         self.check(&header, &body)?;
@@ -452,111 +413,4 @@ fn longest(dictionary: &Page, physical: Type) -> Result<u64> {
         longest = longest.max(size);
     }
     Ok(longest.into())
-}
-
-fn encoding(number: i64) -> Result<Encoding> {
-    #[expect(deprecated, reason = "old files have it")]
-    let encoding = match number {
-        0 => Encoding::PLAIN,
-        2 => Encoding::PLAIN_DICTIONARY,
-        3 => Encoding::RLE,
-        4 => Encoding::BIT_PACKED,
-        5 => Encoding::DELTA_BINARY_PACKED,
-        6 => Encoding::DELTA_LENGTH_BYTE_ARRAY,
-        7 => Encoding::DELTA_BYTE_ARRAY,
-        8 => Encoding::RLE_DICTIONARY,
-        9 => Encoding::BYTE_STREAM_SPLIT,
-        _ => return Err(wrong(format!("a page has the unknown encoding {number}"))),
-    };
-    Ok(encoding)
-}
-
-impl Header {
-    /// The header that bytes begin with, and how many it has.
-    fn read(bytes: &[u8]) -> Result<(Header, usize)> {
-        let mut thrift = Thrift::new(bytes);
-        let header = Header::parse(&mut thrift).map_err(|why| wrong(format!("a page cannot be read: {why}")))?;
-        Ok((header, bytes.len() - thrift.left()))
-    }
-
-    fn parse(thrift: &mut Thrift) -> Result<Header, super::thrift::Wrong> {
-        const NEGATIVE: &str = "its header has a number that is out of range";
-        let mut numbers = [None; 5];
-        // By the number of the field: what the header of a page of this kind says.
-        let mut inner = [[None; 8]; 9];
-        let mut last = 0;
-        while let Some((field, kind)) = thrift.field(&mut last)? {
-            match (field, kind) {
-                (1..=4, 4..=6) => numbers[field as usize] = Some(thrift.integer()?),
-                (5 | 7 | 8, kind::STRUCT) => {
-                    let mut last = 0;
-                    while let Some((below, kind)) = thrift.field(&mut last)? {
-                        match (below, kind) {
-                            (1..=7, 4..=6) => inner[field as usize][below as usize] = Some(thrift.integer()?),
-                            (1..=7, kind::TRUE) => inner[field as usize][below as usize] = Some(1),
-                            (1..=7, kind::FALSE) => inner[field as usize][below as usize] = Some(0),
-                            _ => thrift.skip(kind)?,
-                        }
-                    }
-                }
-                _ => thrift.skip(kind)?,
-            }
-        }
-        let size = |at: usize| numbers[at].and_then(|size| i32::try_from(size).ok()?.try_into().ok()).ok_or(NEGATIVE);
-        let kind = numbers[1].ok_or(NEGATIVE)?;
-        let (table, is_second) = match kind {
-            DATA => (inner[5], false),
-            DICTIONARY => (inner[7], false),
-            DATA_2 => (inner[8], true),
-            INDEX => ([Some(0); 8], false),
-            _ => return Err("it is of an unknown kind"),
-        };
-        let number = |at: usize| table[at].ok_or("its header is not complete");
-        let count = |at: usize| number(at)?.try_into().ok().filter(|n: &u32| *n <= i32::MAX as u32).ok_or(NEGATIVE);
-        let second = |at: usize| if is_second { count(at) } else { Ok(0) };
-        let first = |at: usize| if kind == DATA { number(at) } else { Ok(3) };
-        Ok(Header {
-            kind,
-            unpacked: size(2)?,
-            packed: size(3)?,
-            crc: numbers[4].map(|crc| crc as u32),
-            values: count(1)?,
-            encoding: number(if is_second { 4 } else { 2 })?,
-            definition_encoding: first(3)?,
-            repetition_encoding: first(4)?,
-            nulls: second(2)?,
-            rows: second(3)?,
-            definition_bytes: second(5)?,
-            repetition_bytes: second(6)?,
-            is_compressed: table[7] != Some(0),
-            is_sorted: kind == DICTIONARY && table[3] == Some(1),
-        })
-    }
-
-    fn page(&self, buf: Bytes) -> Result<Page> {
-        let num_values = self.values;
-        let encoding = encoding(self.encoding)?;
-        Ok(match self.kind {
-            DICTIONARY => Page::DictionaryPage { buf, num_values, encoding, is_sorted: self.is_sorted },
-            DATA_2 => Page::DataPageV2 {
-                buf,
-                num_values,
-                encoding,
-                num_nulls: self.nulls,
-                num_rows: self.rows,
-                def_levels_byte_len: self.definition_bytes,
-                rep_levels_byte_len: self.repetition_bytes,
-                is_compressed: self.is_compressed,
-                statistics: None,
-            },
-            _ => Page::DataPage {
-                buf,
-                num_values,
-                encoding,
-                def_level_encoding: self::encoding(self.definition_encoding)?,
-                rep_level_encoding: self::encoding(self.repetition_encoding)?,
-                statistics: None,
-            },
-        })
-    }
 }

@@ -93,7 +93,7 @@ impl Came {
 
 impl Plan {
     pub(super) fn new(service: &Arc<Shared>, source: Source, footer: Footer, options: &DecodeOptions) -> Result<Plan> {
-        let Footer { metadata, schema, end, tail, .. } = footer;
+        let Footer { metadata, schema, encrypted, end, tail, .. } = footer;
         let needed = decode::needed(options, &schema)?;
         let filter = options.predicate.as_ref();
         let filter = filter.map(|filter| Filter::new(filter, &schema, options.schema.as_deref())).transpose()?;
@@ -103,6 +103,13 @@ impl Plan {
             leaves[descriptor.get_column_root_idx(leaf)].push(leaf);
         }
         let or = |number: u64, default: u64| if number == 0 { default } else { number };
+        let asked = filter.iter().flat_map(Filter::comparisons).filter_map(|comparison| comparison.column);
+        for root in needed.iter().copied().chain(asked) {
+            if let Some(leaf) = leaves[root].iter().find(|leaf| encrypted.contains(leaf)) {
+                let name = descriptor.column(*leaf).path().string();
+                return Err(Error::new(Kind::Unsupported, format!("column {name:?} is encrypted")));
+            }
+        }
         Ok(Plan {
             service: service.clone(),
             source,

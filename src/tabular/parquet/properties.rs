@@ -2,21 +2,36 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::tabular::format::{Codec, ColumnOptions, EncodeOptions};
-use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::SchemaDescriptor;
+use std::sync::Arc;
 
 use super::MOST_DEPTH;
+use super::units::{Dates, held_schema};
 
 /// A bloom filter begins with room for so many values, and is folded to what came when its row group ends.
 const MOST_BLOOM_VALUES: u64 = 4 << 20;
 
-/// The Parquet schema of a table, and how it is written.
-pub(super) fn properties(schema: &Schema, options: &EncodeOptions) -> Result<(SchemaDescriptor, WriterProperties)> {
-    let descriptor = descriptor(schema)?;
+/// A table as it is written.
+pub(super) struct Written {
+    pub(super) descriptor: SchemaDescriptor,
+    pub(super) properties: WriterProperties,
+    /// Its columns, of the types that the file has.
+    pub(super) schema: SchemaRef,
+}
+
+/// How a table is written.
+pub(super) fn properties(schema: &Schema, options: &EncodeOptions) -> Result<Written> {
+    if schema.fields().is_empty() {
+        return Err(Error::new(Kind::Unsupported, "Parquet holds no table without columns"));
+    }
+    schema.fields().iter().try_for_each(|field| check(field.name(), field.data_type(), 1))?;
+    let held = Arc::new(held_schema(schema, Dates::Days));
+    let descriptor = descriptor(&held)?;
     let mut builder = WriterProperties::builder()
         .set_compression(compression(options.codec, options.level)?)
         .set_dictionary_enabled(!options.has_no_dictionary)
@@ -27,8 +42,9 @@ pub(super) fn properties(schema: &Schema, options: &EncodeOptions) -> Result<(Sc
         builder = with_column(builder, column, &descriptor, super::encode::row_group_rows(options))?;
     }
     let mut properties = builder.build();
-    add_encoded_arrow_schema_to_metadata(schema, &mut properties);
-    Ok((descriptor, properties))
+    // What a reader makes of the file: the crate makes dates of 64 bits of days again, but no seconds.
+    add_encoded_arrow_schema_to_metadata(&held_schema(schema, Dates::Kept), &mut properties);
+    Ok(Written { descriptor, properties, schema: held })
 }
 
 fn key_values(options: &EncodeOptions) -> Option<Vec<KeyValue>> {
@@ -107,11 +123,7 @@ fn compression(codec: Codec, level: i32) -> Result<Compression> {
 
 /// The schema as Parquet has it. Each column is converted alone first, so that an error can name it.
 fn descriptor(schema: &Schema) -> Result<SchemaDescriptor> {
-    if schema.fields().is_empty() {
-        return Err(Error::new(Kind::Unsupported, "Parquet holds no table without columns"));
-    }
     for field in schema.fields() {
-        check(field.name(), field.data_type(), 1)?;
         let alone = Schema::new(vec![field.clone()]);
         if let Err(error) = ArrowSchemaConverter::new().convert(&alone) {
             return Err(refused(field.name(), field.data_type(), &format!("is not held by Parquet: {error}")));
@@ -126,7 +138,7 @@ fn descriptor(schema: &Schema) -> Result<SchemaDescriptor> {
     }
 }
 
-fn refused(path: &str, data_type: &DataType, why: &str) -> Error {
+pub(super) fn refused(path: &str, data_type: &DataType, why: &str) -> Error {
     Error::new(Kind::Unsupported, format!("column {path:?} of type {data_type} {why}"))
 }
 

@@ -261,6 +261,37 @@ fn pages_that_are_not_needed_are_not_read() {
 }
 
 #[test]
+fn row_groups_without_a_row_that_is_wanted_are_not_read() {
+    let service = Service::new(Default::default()).unwrap();
+    let store = memory(&service);
+    let numbers = Int32Array::from_iter_values((0..20_000).map(|n| n * 2));
+    let batch = RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef)]).unwrap();
+    let columns = vec![ColumnOptions { has_bloom_filter: true, has_no_dictionary: true, ..column_options("n") }];
+    for (has_no_statistics, wanted, kind) in [
+        // Beyond the greatest.
+        (false, 40_000, None),
+        // Among them, but in no page, and not in the bloom filter.
+        (true, 10_001, None),
+        (true, 10_002, Some(Kind::NoSpace)),
+        (false, 10_002, Some(Kind::NoSpace)),
+    ] {
+        let options = EncodeOptions { has_no_statistics, columns: columns.clone(), ..encode_options() };
+        run(write(&store, "none", std::slice::from_ref(&batch), options)).unwrap();
+        let field = Field::new("n", DataType::Int32, false);
+        let literals = StructArray::new(vec![field].into(), vec![Arc::new(Int32Array::from(vec![wanted]))], None);
+        let term = Term { column: "n".to_string(), operator: Operator::Equal, literal: 0 };
+        let predicate = Some(Predicate { terms: vec![term], literals });
+        // No page has room.
+        let options = DecodeOptions { predicate, max_prefetch: 1000, ..decode_options() };
+        match (run(read_all(&store, "none", &options)), kind) {
+            (Ok(batches), None) => assert!(batches.is_empty()),
+            (outcome, kind) => assert_eq!(outcome.err().map(|error| error.kind), kind, "{wanted}"),
+        }
+    }
+    service.free();
+}
+
+#[test]
 fn broken_files_are_errors() {
     let service = Service::new(Default::default()).unwrap();
     let store = memory(&service);
