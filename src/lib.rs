@@ -8,7 +8,7 @@
 //!   -> request   request         what to do, until when, for whom: a plain value with a boxed future
 //!   -> admission queue           credits; none left = refused, nothing lent
 //!   -> dispatch  dispatch        permits, deadline, cancel, panic containment
-//!   -> work      transfer  ->  stores
+//!   -> work      tabular  ->  transfer  ->  stores
 //!   -> completion completion     the promise kept exactly once; where completions arrive; the wake
 //!  caller        bindings/c      completions copied out, oldest first
 //! ```

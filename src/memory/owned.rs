@@ -4,13 +4,19 @@
 use super::Loan;
 use super::lent::{Lent, LentMut};
 use crate::error::{Error, Kind, Result};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
+
+/// From so many bytes on, memory is mapped by itself, and goes back to the system when it is let go. Allocators keep such
+/// blocks, in pools of each thread that has asked for one, and parts of objects come on many threads: what a program
+/// held would be several times what it was told that a transfer holds.
+const MAPPED: usize = 1 << 20;
 
 /// Bytes that live for as long as somebody has them. They are written first, through the one [`LentMut`] they come
 /// with and what it is divided into; when all of those have gone they can be read, and are written once more by their
@@ -40,8 +46,32 @@ impl std::fmt::Debug for Memory {
 impl Drop for Block {
     fn drop(&mut self) {
         // SAFETY: allocated with this layout, and nobody has it any more.
-        unsafe { dealloc(self.data.as_ptr(), self.layout) };
+        unsafe { release(self.data, self.layout) };
     }
+}
+
+/// Memory of a layout that is not empty, all zero. None where there is none.
+fn zeroed(layout: Layout) -> Option<NonNull<u8>> {
+    if layout.size() < MAPPED {
+        // SAFETY: the layout is not empty.
+        return NonNull::new(unsafe { alloc_zeroed(layout) });
+    }
+    // SAFETY: a mapping of its own, at a place that the system chooses.
+    let data =
+        unsafe { mmap_anonymous(null_mut(), layout.size(), ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE) };
+    data.ok().and_then(|data| NonNull::new(data.cast()))
+}
+
+/// # Safety
+///
+/// `data` is what [`zeroed`] gave for this layout, and nobody has it any more.
+unsafe fn release(data: NonNull<u8>, layout: Layout) {
+    if layout.size() < MAPPED {
+        // SAFETY: allocated with this layout, says the caller.
+        return unsafe { dealloc(data.as_ptr(), layout) };
+    }
+    // SAFETY: a whole mapping, which nobody has any more, says the caller. It fails for no such mapping.
+    let _ = unsafe { munmap(data.as_ptr().cast(), layout.size()) };
 }
 
 impl Memory {
@@ -50,8 +80,7 @@ impl Memory {
     pub(crate) fn reserve(size: usize) -> Result<(Memory, LentMut)> {
         let no_space = || Error::new(Kind::NoSpace, format!("{size} bytes do not fit into memory"));
         let layout = size.checked_add(1).and_then(|whole| Layout::array::<u8>(whole).ok()).ok_or_else(no_space)?;
-        // SAFETY: the layout has one byte at least.
-        let data = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(no_space)?;
+        let data = zeroed(layout).ok_or_else(no_space)?;
         let memory = Memory(Arc::new(Block { data, size, layout, writers: AtomicUsize::new(0) }));
         let target = LentMut::of(Writing::new(&memory), data.as_ptr(), size);
         Ok((memory, target))

@@ -34,7 +34,7 @@ static void completion_names_its_request(void) {
   CHECK_INT(done.flags, 0);
   CHECK_INT(done.result, sizeof text);
   CHECK(done.error == NULL && done.details == NULL);
-  CHECK(done.reserved == 0 && done.buffer == NULL);
+  CHECK(done.table == NULL && done.buffer == NULL);
 
   request_t          head = {VERB_HEAD, "greeting", NULL, 0, NULL, 0, 0};
   blobferry_ticket_t head_ticket = must_submit(&head, store, cq);

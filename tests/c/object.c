@@ -22,7 +22,7 @@ static blobferry_details_t *check_success(blobferry_completion_t completion, uin
   CHECK(completion.ticket != 0);
   CHECK_INT(completion.result, result);
   CHECK_INT(completion.flags, 0);
-  CHECK(completion.reserved == 0 && completion.buffer == NULL);
+  CHECK(completion.table == NULL && completion.buffer == NULL);
   blobferry_error_free(completion.error);
   return completion.details;
 }

@@ -53,6 +53,16 @@ def parquet_bytes(table, **options):
     return sink.getvalue().to_pybytes()
 
 
+def parquet_schema(schema):
+    """The columns that Parquet has: it knows no seconds."""
+    def held(type_):
+        if type_ == pa.time32("s"):
+            return pa.time32("ms")
+        return pa.timestamp("ms", type_.tz) if pa.types.is_timestamp(type_) and type_.unit == "s" else type_
+
+    return pa.schema([field.with_type(held(field.type)) for field in schema], schema.metadata)
+
+
 def parquet_file(data):
     return pq.ParquetFile(pa.BufferReader(data))
 

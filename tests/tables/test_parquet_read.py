@@ -18,20 +18,11 @@ NAMES = sorted(values.EVERY.keys() - others.PYARROW_PARQUET_LACKS)
 PRIMITIVES = {name: values.SIMPLE[name] for name in values.SIMPLE if name in NAMES and name != "null"}
 
 
-def held(field):
-    """As pyarrow writes it: Parquet has no seconds."""
-    if field.type == pa.time32("s"):
-        return field.with_type(pa.time32("ms"))
-    if pa.types.is_timestamp(field.type) and field.type.unit == "s":
-        return field.with_type(pa.timestamp("ms", field.type.tz))
-    return field
-
-
 def check(store, data, wanted, types=True):
     store.write("t.parquet", data)
     got = store.read("t.parquet")
     if types:
-        values.same_table(got, wanted.cast(pa.schema([held(field) for field in wanted.schema])), metadata=False)
+        values.same_table(got, wanted.cast(others.parquet_schema(wanted.schema)), metadata=False)
     else:
         values.same_values(got, wanted)
 
@@ -225,6 +216,12 @@ def test_encrypted_files_are_refused_by_name(memory, plaintext_footer):
     with pytest.raises(Error, match="(?i)encrypt") as refused:
         memory.read("t.parquet")
     assert refused.value.status == "E_UNSUPPORTED"
+    if plaintext_footer:
+        assert others.names_column(refused.value.message, "secret")
+        for terms in ([], [("open", "==", pa.scalar(4))]):
+            assert memory.read("t.parquet", columns=["open"], terms=terms).column("open").to_pylist()[-1] == 4
+        with pytest.raises(Error, match="(?i)encrypt"):
+            memory.read("t.parquet", columns=["open"], terms=[("secret", "==", pa.scalar(9))])
 
 
 def test_a_codec_that_is_no_more_is_refused_by_name(memory):
@@ -258,7 +255,7 @@ def test_a_file_is_inspected_without_its_data(memory):
     assert reader.open() == 4000
     assert reader.rows() == 4000
     assert reader.row_groups() == 4
-    assert reader.schema().equals(pa.schema([held(field) for field in table.schema]))
+    assert reader.schema().equals(others.parquet_schema(table.schema))
     check_statistics(reader.statistics(), metadata)
 
 

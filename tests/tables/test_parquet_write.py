@@ -23,8 +23,10 @@ def test_pyarrow_reads_what_we_write(memory, name):
     data = memory.bytes("t.parquet")
     got = others.from_parquet(data)
     values.same_values(got, table)
-    if name not in others.VIEWS_OF_LISTS | {"dictionary of numbers"}:  # which pyarrow takes for lists and for numbers
-        assert got.schema.equals(table.schema), f"{got.schema}, wanted {table.schema}"
+    # Which pyarrow takes for lists, for numbers and for days.
+    if name not in others.VIEWS_OF_LISTS | {"dictionary of numbers", "date64[ms]"}:
+        wanted = others.parquet_schema(table.schema)
+        assert got.schema.equals(wanted), f"{got.schema}, wanted {wanted}"
     assert outcome.result == table.num_rows
     details = outcome.details
     assert (details["size"], details["rows"], details["row_groups"]) == (len(data), table.num_rows, 1)
@@ -51,7 +53,39 @@ def test_we_read_what_we_write(memory, name):
     memory.put("t.parquet", table)
     got = memory.read("t.parquet")
     values.same_values(got, table)
-    assert got.schema.equals(table.schema), f"{got.schema}, wanted {table.schema}"
+    wanted = others.parquet_schema(table.schema)
+    assert got.schema.equals(wanted), f"{got.schema}, wanted {wanted}"
+
+
+SECONDS = [pa.timestamp("s"), pa.timestamp("s", "Europe/Zurich"), pa.time32("s"), pa.date64()]
+
+
+@pytest.mark.parametrize("inner", SECONDS, ids=str)
+def test_seconds_and_days_are_dates_and_times_for_others_at_any_depth(folder, tmp_path, inner):
+    table = values.table({"c": inner, "l": pa.list_(inner), "m": pa.map_(pa.string(), pa.struct([("x", inner)]))})
+    folder.put("t.parquet", table)
+    data = (tmp_path / "t.parquet").read_bytes()
+    schema = others.parquet_file(data).schema
+    for column in map(schema.column, range(len(schema))):
+        assert column.logical_type.type != "NONE", column
+    got = [others.from_parquet(data), others.duckdb_from_parquet(tmp_path / "t.parquet"), folder.read("t.parquet")]
+    for one in got + [others.polars_from_parquet(data)]:
+        values.same_values(one.select(["c", "l"]), table.select(["c", "l"]))
+    values.same_values(got[0], table)
+    values.same_values(got[2], table)
+
+
+@pytest.mark.parametrize("type_, number, why", [
+    (pa.timestamp("s"), 2 ** 62, "milliseconds"), (pa.timestamp("s", "UTC"), -2 ** 62, "milliseconds"),
+    (pa.time32("s"), 2 ** 31 - 1, "milliseconds"), (pa.date64(), 1, "cast it to timestamp"),
+    (pa.date64(), 86_400_000 * 2 ** 32, "cast it to timestamp")], ids=str)
+def test_seconds_and_days_that_parquet_cannot_hold_are_refused_by_name(memory, type_, number, why):
+    width = pa.int32() if type_.bit_width == 32 else pa.int64()
+    table = pa.table({"fine": [1, 2], "odd": pa.array([0, number], width).view(type_)})
+    with pytest.raises(Error, match=why) as refused:
+        memory.put("t.parquet", table)
+    assert refused.value.status == "E_UNSUPPORTED"
+    assert others.names_column(refused.value.message, "odd")
 
 
 @pytest.mark.parametrize("name", sorted(LACKS))

@@ -8,13 +8,15 @@ use super::message::{Survey, broken, message, values_of, within};
 use super::stream::Stream;
 use super::trusted::skips_validation;
 use crate::error::{Error, Kind, Result};
+use crate::memory::Memory;
 use crate::stores::Store;
 use crate::tabular::decode::{Decode, needed, wrong};
 use crate::tabular::format::{DecodeOptions, Format};
 use crate::trace::Trace;
+use crate::transfer::Owned;
 use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType};
 use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch};
-use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_buffer::Buffer;
 use arrow_data::ArrayData;
 use arrow_ipc::MessageHeader;
 use arrow_ipc::reader::{RecordBatchDecoder, read_dictionary_impl};
@@ -169,10 +171,15 @@ pub(super) fn joined(mut pieces: Vec<Bytes>) -> Result<Buffer> {
         [] => Ok(Buffer::from(Bytes::new())),
         [only] if (only.as_ptr() as usize).is_multiple_of(ALIGNMENT) => Ok(Buffer::from(pieces.swap_remove(0))),
         _ => {
-            let size = pieces.iter().map(Bytes::len).sum();
-            let mut buffer = MutableBuffer::try_with_capacity(size).map_err(no_memory)?;
-            pieces.iter().for_each(|piece| buffer.extend_from_slice(piece));
-            Ok(buffer.into())
+            let (memory, mut place) = Memory::reserve(pieces.iter().map(Bytes::len).sum())?;
+            let mut at = 0;
+            // Each is let go once it is copied.
+            for piece in pieces {
+                place.copy_from(at, &piece)?;
+                at += piece.len();
+            }
+            drop(place);
+            Ok(Buffer::from(Bytes::from_owner(Owned(memory))))
         }
     }
 }

@@ -144,7 +144,7 @@ impl Encode for Encoder {
 
 impl Encoder {
     /// A chunk as the file has it.
-    async fn held(&self, batch: RecordBatch) -> Result<RecordBatch> {
+    async fn held(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
         if self.changed.is_empty() {
             return Ok(batch);
         }

@@ -103,9 +103,8 @@ impl Plan {
             leaves[descriptor.get_column_root_idx(leaf)].push(leaf);
         }
         let or = |number: u64, default: u64| if number == 0 { default } else { number };
-        let asked = filter.iter().flat_map(Filter::comparisons).filter_map(|comparison| comparison.column);
-        for root in needed.iter().copied().chain(asked) {
-            if let Some(leaf) = leaves[root].iter().find(|leaf| encrypted.contains(leaf)) {
+        for root in &needed {
+            if let Some(leaf) = leaves[*root].iter().find(|leaf| encrypted.contains(leaf)) {
                 let name = descriptor.column(*leaf).path().string();
                 return Err(Error::new(Kind::Unsupported, format!("column {name:?} is encrypted")));
             }

@@ -1,6 +1,6 @@
 //! Tests of the decoder: what it leaves out, and what it makes of files that are wrong.
 
-use super::samples::{column_options, decode_options, encode_options, run, sink, table, types, write};
+use super::samples::{back, column_options, decode_options, encode_options, run, sink, table, types, write};
 use crate::error::{Kind, Result};
 use crate::service::Service;
 use crate::stores::Store;
@@ -59,7 +59,7 @@ fn every_type_is_read_as_it_was_written() {
             let options = DecodeOptions { batch_rows, ..decode_options() };
             let batches = run(read_all(&store, "types", &options)).unwrap();
             assert!(batches.iter().all(|batch| batch_rows == 0 || batch.num_rows() as u64 <= batch_rows));
-            assert_eq!(joined(&batches).unwrap(), all);
+            assert_eq!(joined(&batches).unwrap(), back(&all));
         }
     }
     service.free();
@@ -69,7 +69,7 @@ fn every_type_is_read_as_it_was_written() {
 fn columns_and_row_groups_are_those_that_were_asked_for() {
     let service = Service::new(Default::default()).unwrap();
     let store = memory(&service);
-    let all = table(&types()[..20], 1000, 0.1, 12);
+    let all = back(&table(&types()[..20], 1000, 0.1, 12));
     let pairs = vec![("k".to_string(), "v".to_string())];
     let options = EncodeOptions { row_group_rows: 300, pairs, ..encode_options() };
     run(write(&store, "some", std::slice::from_ref(&all), options)).unwrap();

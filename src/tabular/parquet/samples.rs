@@ -1,5 +1,6 @@
 //! Tables for tests, the same ones in every run.
 
+use super::units::{Dates, held_schema};
 use crate::stores::{PutMode, PutOptions, Store};
 use crate::tabular::encode::{Encode, Totals};
 use crate::tabular::format::{Codec, ColumnOptions, CsvOptions, DecodeOptions, EncodeOptions, Format};
@@ -8,7 +9,7 @@ use crate::transfer::{Compression, WriterOptions};
 use arrow_array::types::*;
 use arrow_array::*;
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer, i256};
-use arrow_schema::{DataType, Field, Fields, IntervalUnit, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, TimeUnit};
 use fastrand::Rng;
 use std::sync::Arc;
 
@@ -152,7 +153,24 @@ pub(in crate::tabular) fn types() -> Vec<DataType> {
     types.push(List(item(List(item(Utf8)))));
     types.push(Struct(vec![Field::new("a", Int32, true), Field::new("b", List(item(Utf8)), false)].into()));
     types.push(Map(Arc::new(Field::new("entries", Struct(entries), false)), false));
+    let seconds = || Timestamp(TimeUnit::Second, Some("Europe/Berlin".into()));
+    let entries = Fields::from(vec![Field::new("keys", Date64, false), Field::new("values", seconds(), true)]);
+    types.push(Map(Arc::new(Field::new("entries", Struct(entries), false)), false));
+    types.push(Struct(vec![Field::new("a", seconds(), true), Field::new("b", List(item(Date64)), false)].into()));
+    types.push(LargeList(item(Time32(TimeUnit::Second))));
+    types.push(FixedSizeList(item(seconds()), 2));
+    types.push(ListView(item(Date64)));
+    types.push(Dictionary(Box::new(Int32), Box::new(seconds())));
+    types.push(Dictionary(Box::new(Int8), Box::new(Date64)));
     types
+}
+
+/// A table as it comes back.
+pub(super) fn back(table: &RecordBatch) -> RecordBatch {
+    let schema = Arc::new(held_schema(&table.schema(), Dates::Kept));
+    let cast = |(column, field): (&ArrayRef, &FieldRef)| arrow_cast::cast(column, field.data_type()).unwrap();
+    let columns = table.columns().iter().zip(schema.fields()).map(cast).collect();
+    RecordBatch::try_new(schema, columns).unwrap()
 }
 
 /// Random values: few different ones or many, in bands as sorted data has them, edges among them.

@@ -50,7 +50,11 @@ pub(super) fn held(data_type: &DataType, dates: Dates) -> DataType {
 
 fn held_field(field: &FieldRef, dates: Dates) -> FieldRef {
     let data_type = held(field.data_type(), dates);
-    if &data_type == field.data_type() { field.clone() } else { Arc::new(Field::clone(field).with_data_type(data_type)) }
+    if &data_type == field.data_type() {
+        field.clone()
+    } else {
+        Arc::new(Field::clone(field).with_data_type(data_type))
+    }
 }
 
 fn held_fields(fields: &Fields) -> Fields {
@@ -163,9 +167,8 @@ fn dictionary(array: &ArrayRef, seen: Option<&NullBuffer>, path: &str) -> Result
 
 fn structs(array: &StructArray, seen: Option<&NullBuffer>, path: &str) -> Result<StructArray> {
     let seen = NullBuffer::union(array.nulls(), seen);
-    let column = |(field, column): (&FieldRef, &ArrayRef)| {
-        converted(column, seen.as_ref(), &format!("{path}.{}", field.name()))
-    };
+    let column =
+        |(field, column): (&FieldRef, &ArrayRef)| converted(column, seen.as_ref(), &format!("{path}.{}", field.name()));
     let columns = array.fields().iter().zip(array.columns()).map(column).collect::<Result<Vec<_>>>()?;
     let nulls = array.nulls().cloned();
     StructArray::try_new_with_length(held_fields(array.fields()), columns, nulls, array.len()).map_err(failed)

@@ -1,22 +1,23 @@
 //! Tests of the encoder: what it writes is read by the crate's own reader.
 
-use super::samples::{column_options, encode_options, run, sink, table, types, write};
+use super::samples::{back, column_options, encode_options, run, sink, table, types, write};
 use crate::error::Kind;
 use crate::service::Service;
 use crate::stores::Store;
 use crate::tabular::format::{Codec, ColumnOptions, EncodeOptions};
 use crate::tabular::source::Source;
 use crate::trace::Trace;
-use arrow_array::types::Int32Type;
+use arrow_array::types::{ArrowPrimitiveType, Date64Type, Int32Type, Time32SecondType, TimestampSecondType};
 use arrow_array::*;
-use arrow_buffer::Buffer;
-use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, UnionFields, UnionMode};
+use arrow_buffer::{Buffer, OffsetBuffer};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit, UnionFields, UnionMode};
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnDescPtr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -50,8 +51,14 @@ fn every_type_comes_back_as_itself() {
         assert_eq!((totals.rows, totals.row_groups), (3000, 3));
         let (came, metadata) = read(run(bytes_of(&store, "types")));
         assert_eq!(metadata.num_row_groups(), 3);
-        assert_eq!(came.schema().field(0).data_type(), &data_type);
-        assert_eq!(came, batch, "{data_type}");
+        assert_eq!(came, back(&batch), "{data_type}");
+        // What readers that know Parquet alone are told.
+        let leaves = metadata.file_metadata().schema_descr().columns();
+        let is_bare = |leaf: &ColumnDescPtr| leaf.logical_type_ref().is_none();
+        let changed = [DataType::Date64, DataType::Time32(TimeUnit::Second)].contains(&data_type);
+        if changed || matches!(data_type, DataType::Timestamp(..)) {
+            assert!(!leaves.iter().any(is_bare), "{data_type}");
+        }
     }
     service.free();
 }
@@ -272,6 +279,38 @@ fn wrong_options_are_refused() {
     let columns = vec![column_options("out")];
     let (kind, message) = refused(DataType::Int32, EncodeOptions { columns, ..encode_options() });
     assert!(kind == Kind::Argument && message.contains("\"out\""), "{message}");
+}
+
+/// A list of which the first row is null and has items, and the second shows `last`.
+fn list_behind_a_null<T: ArrowPrimitiveType>(hidden: T::Native, last: T::Native) -> RecordBatch {
+    let values = PrimitiveArray::<T>::from_iter_values([hidden, last]);
+    let item = Arc::new(Field::new("item", T::DATA_TYPE, true));
+    let nulls = arrow_buffer::NullBuffer::from(vec![false, true]);
+    let list = ListArray::new(item, OffsetBuffer::from_lengths([1, 1]), Arc::new(values), Some(nulls));
+    RecordBatch::try_from_iter([("list", Arc::new(list) as ArrayRef)]).unwrap()
+}
+
+#[test]
+fn seconds_and_dates_that_do_not_fit_are_refused_where_they_are_seen() {
+    let service = Service::new(Default::default()).unwrap();
+    let store = memory(&service);
+    let outcome = |batch: RecordBatch| {
+        let error = run(write(&store, "units", std::slice::from_ref(&batch), encode_options())).err()?;
+        assert_eq!(error.kind, Kind::Unsupported);
+        Some(error.message)
+    };
+    const DAY: i64 = 86_400_000;
+    for (good, bad) in [(-DAY, 1), (DAY, -1), (0, DAY << 32)] {
+        assert_eq!(outcome(list_behind_a_null::<Date64Type>(bad, good)), None);
+        let message = outcome(list_behind_a_null::<Date64Type>(good, bad)).unwrap();
+        assert!(message.contains("\"list.item\"") && message.contains("cast it to timestamp[ms]"), "{message}");
+    }
+    assert_eq!(outcome(list_behind_a_null::<TimestampSecondType>(i64::MAX, i64::MIN / 1000)), None);
+    let message = outcome(list_behind_a_null::<TimestampSecondType>(0, i64::MAX / 1000 + 1)).unwrap();
+    assert!(message.contains("\"list.item\"") && message.contains("milliseconds"), "{message}");
+    let message = outcome(list_behind_a_null::<Time32SecondType>(0, i32::MAX)).unwrap();
+    assert!(message.contains("\"list.item\"") && message.contains("milliseconds"), "{message}");
+    service.free();
 }
 
 #[test]

@@ -62,7 +62,7 @@ static inline bool check_reply(const run_t *run, const step_t *step, const reply
   if (reply->error != NULL) fail_at(run, line, "an accepted request wrote an error");
   if (completion->ticket != reply->ticket || reply->ticket == 0) fail_at(run, line, "the ticket is another one");
   if (completion->user_data != reply->user_data) fail_at(run, line, "the user data is another one");
-  if (completion->reserved != 0) fail_at(run, line, "a reserved word is set");
+  if (completion->table) fail_at(run, line, "a table comes with no table asked for");
   if (!may_end_with(step, completion->status)) {
     fail_at(run, line, "ended with %s, result %" PRIu64 ": %s", blobferry_status_name(completion->status),
             completion->result, blobferry_error_message(completion->error));

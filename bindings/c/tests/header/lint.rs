@@ -181,13 +181,15 @@ pub fn since(prototype: &Prototype) -> String {
 /// that ends so.
 pub fn mention_problems(headers: &Headers, text: &str) -> Vec<String> {
     let names = headers.names();
+    // `object._member` is a name of another language.
+    let is_member = |word: &str| text[..word.as_ptr() as usize - text.as_ptr() as usize].ends_with('.');
     words(text)
         .filter(|word| {
             if is_ours(word) {
                 let is_family = word.ends_with('_') && names.iter().any(|name| name.starts_with(word));
                 !names.contains(*word) && !is_family
             } else {
-                let is_suffix = word.len() > 1 && word.starts_with('_') && !word.starts_with("__");
+                let is_suffix = word.len() > 1 && word.starts_with('_') && !word.starts_with("__") && !is_member(word);
                 is_suffix && !names.iter().any(|name| name.ends_with(word))
             }
         })
