@@ -40,7 +40,8 @@
  *   lent        used by the library until the completion; keep it alive and in
  *               place, do not change what is being put, do not look at what is
  *               being got
- *   given       the library owns it from now on, whether the call succeeds or not
+ *   given       the library owns it from now on, whether the call succeeds or not;
+ *               Arrow structs only if it succeeds (table.h)
  *   receives    the call writes here; "an owned X" is yours to release with the
  *               function named, exactly once; "a view" is valid until the event
  *               named. Outputs other than `error_out` are written only on success

@@ -23,7 +23,7 @@ impl Count {
 
 /// Handles that a caller has not freed.
 pub static HANDLES: Count = Count::new();
-/// Buffers lent and not returned.
+/// Buffers lent, and Arrow arrays and streams given, that are not back.
 pub static LEASES: Count = Count::new();
 /// Threads of ours.
 pub static THREADS: Count = Count::new();

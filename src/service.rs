@@ -471,7 +471,7 @@ fn register(service: &Arc<Shared>) {
 pub struct Counts {
     /// Handles that a caller has not freed.
     pub handles: u64,
-    /// Buffers lent and not returned.
+    /// Buffers lent, and Arrow arrays and streams given, that are not back.
     pub leases: u64,
     /// Requests accepted whose completion is not yet visible.
     pub requests: u64,

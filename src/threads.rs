@@ -19,6 +19,7 @@ pub(crate) fn io() -> usize {
 }
 
 /// Whether the caller runs on an I/O thread, which waits for nobody.
+#[cfg(feature = "tabular")]
 pub(crate) fn is_io() -> bool {
     IO.get().is_some()
 }

@@ -20,10 +20,11 @@
  * is NULL, that names, formats and metadata are UTF-8 and names and formats at most
  * 64 KiB, that types nest at most 64 deep and have at most 65 536 fields, the
  * parameters of types (widths, precision, time zones), which values are null (the
- * bitmap tells, and `null_count` only whether there must be one), and run ends. Unless the producer is trusted, also every value: offsets, UTF-8,
- * views, indices of dictionaries, types of unions, precision of decimals, and nulls
- * where the schema allows none. What is wrong is BLOBFERRY_E_ARGUMENT, and says
- * where; a format that is not known, BLOBFERRY_E_UNSUPPORTED.
+ * bitmap tells, and `null_count` only whether there must be one), and run ends.
+ * Unless the producer is trusted, also every value: offsets, UTF-8, views, indices of
+ * dictionaries, types of unions, precision of decimals, and nulls where the schema
+ * allows none. What is wrong is BLOBFERRY_E_ARGUMENT, and says where; a format that is
+ * not known, BLOBFERRY_E_UNSUPPORTED.
  *
  * WHAT NOBODY CAN CHECK: whether a pointer that is not NULL points to anything, how
  * large a buffer is, where a text without a NUL byte or metadata ends, and whether

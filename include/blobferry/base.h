@@ -89,7 +89,7 @@ typedef struct blobferry_pair {
 typedef struct blobferry_live_counts {
   size_t   struct_size; /* sizeof(blobferry_live_counts_t) */
   uint64_t handles;     /* services, queues, stores, errors and all else not freed */
-  uint64_t leases;      /* buffers lent and not returned */
+  uint64_t leases;      /* buffers lent, and Arrow arrays and streams given, that are not back */
   uint64_t requests;    /* requests accepted whose completion is not yet visible */
   uint64_t credits;     /* completions running or undrained */
   uint64_t threads;     /* threads of ours */

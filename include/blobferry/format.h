@@ -14,8 +14,8 @@
  *   null, boolean              yes     yes       yes          yes
  *   integers, floats           yes     yes       yes          yes
  *   decimals                   yes     yes       yes          yes
- *   dates, times of a day      yes     yes       yes          yes
- *   timestamps, durations      yes     yes       yes          yes
+ *   dates, times of a day      yes     yes [4]   yes          yes
+ *   timestamps, durations      yes     yes [4]   yes          yes
  *   intervals                  yes     no [1]    no           no
  *   text                       yes     yes       yes          yes
  *   bytes                      yes     yes       no           hex digits
@@ -43,6 +43,9 @@
  *   [1]  of months, and of days and milliseconds, yes
  *   [2]  of text, bytes, integers, floats of 32 and 64 bits, decimals of 18 digits, dates and times; nothing nested
  *   [3]  a struct without fields, and lists of 0 values each, no
+ *   [4]  times of a day and timestamps in seconds become milliseconds, and are read as such; date64 is a DATE of whole
+ *        days, which blobferry reads as date64, except in dictionaries. A value that is too large in milliseconds, or no
+ *        whole day, is BLOBFERRY_E_UNSUPPORTED and names the column.
  */
 
 /* A writer: as the end of the key says; a reader: as the first bytes say, else the end of the key. The ends are .arrow,

@@ -30,8 +30,8 @@
  * must not wait for the library.
  */
 
-/* The values are not validated. For a producer who has validated them himself, and for whom a wrong offset or a text that
- * is not UTF-8 is a fault of memory waiting to happen. The structs are checked all the same. */
+/* The values are not validated: for a producer who is certain of them, as a wrong offset or index, or a text that is
+ * not UTF-8, is a fault of memory then. The structs are checked all the same. */
 #define BLOBFERRY_IMPORT_TRUSTED 1u
 /* `release`, and the callbacks of a stream, may be called on any thread. */
 #define BLOBFERRY_IMPORT_ANY_THREAD 2u
@@ -69,23 +69,23 @@ BLOBFERRY_API void blobferry_import_options_init(blobferry_import_options_t *opt
  *
  * @param service      borrowed; the one whose requests will use the table
  * @param schema       given if the call succeeds, else untouched; a struct ("+s") of the columns
- * @param arrays       given if the call succeeds, else untouched; one struct behind the other, each a chunk; may be NULL
- *                     if `array_count` is 0
+ * @param arrays       given if the call succeeds, else untouched; one struct behind the other, each a chunk; may be
+ *                     NULL if `array_count` is 0
  * @param array_count  elements in `arrays`; 0 is a table without rows
  * @param options      borrowed; NULL = BLOBFERRY_IMPORT_OPTIONS_INIT
  * @param table_out    receives an owned table: release it with blobferry_table_free
  * @param error_out    receives an owned error on failure; may be NULL
  *
  * @retval BLOBFERRY_OK             the structs were moved
- * @retval BLOBFERRY_E_ARGUMENT     a required pointer was NULL, an option is unknown, or a struct or a value is not what
- *                                  arrow.h asks for; the message says which
+ * @retval BLOBFERRY_E_ARGUMENT     a required pointer was NULL, an option is unknown, or a struct or a value is not
+ *                                  what arrow.h asks for; the message says which
  * @retval BLOBFERRY_E_UNSUPPORTED  a format is of no type that the library knows
  * @retval BLOBFERRY_E_NO_SPACE     there is no memory for the copy of a buffer that is not aligned
  * @retval BLOBFERRY_E_FORKED       the service belongs to the parent process
  *
  * Threads: any, concurrently; the structs belong to this call alone.
- * Blocks:  while texts, offsets, indices and decimals are validated, which takes a few times as long as copying them;
- *          with BLOBFERRY_IMPORT_TRUSTED hardly.
+ * Blocks:  while texts, offsets, indices and decimals are validated, which takes one to three times as long as copying
+ *          them; with BLOBFERRY_IMPORT_TRUSTED hardly.
  * Since:   0.1
  * See:     blobferry_table_import_stream, blobferry_table_export, blobferry_table_free
  */
@@ -111,8 +111,8 @@ BLOBFERRY_API blobferry_status_t blobferry_table_import(blobferry_service_t *ser
  * @param error_out  receives an owned error on failure; may be NULL
  *
  * @retval BLOBFERRY_OK             the stream was moved
- * @retval BLOBFERRY_E_ARGUMENT     a required pointer was NULL, an option is unknown, or the stream or its schema is not
- *                                  what arrow.h asks for; the message says what
+ * @retval BLOBFERRY_E_ARGUMENT     a required pointer was NULL, an option is unknown, or the stream or its schema is
+ *                                  not what arrow.h asks for; the message says what
  * @retval BLOBFERRY_E_UNSUPPORTED  the callbacks are not allowed on any thread: give the chunks one by one, to
  *                                  blobferry_table_writer_write; or a format is of no type that the library knows
  * @retval BLOBFERRY_E_IO           the stream failed to give its schema; the message has its own text
@@ -162,7 +162,8 @@ BLOBFERRY_API blobferry_status_t blobferry_table_export(const blobferry_table_t 
  *
  * @param table       borrowed
  * @param index       elements before it: from 0 on
- * @param schema_out  receives an owned schema; what was there is overwritten: release it with its `release`; may be NULL
+ * @param schema_out  receives an owned schema; what was there is overwritten: release it with its `release`; may be
+ *                    NULL
  * @param array_out   receives an owned array; what was there is overwritten: release it with its `release`
  * @param error_out   receives an owned error on failure; may be NULL
  *

@@ -234,15 +234,21 @@ async fn joined(service: &Shared, mut frames: Vec<Bytes>) -> Result<Bytes> {
     if frames.len() < 2 {
         return Ok(frames.pop().unwrap_or_default());
     }
-    let size = frames.iter().map(Bytes::len).sum();
-    let join = move || {
-        let mut all = Vec::new();
-        let no_space = |_| Error::new(Kind::NoSpace, format!("{size} bytes do not fit into memory"));
-        all.try_reserve_exact(size).map_err(no_space)?;
-        frames.iter().for_each(|frame| all.extend_from_slice(frame));
-        Ok(Bytes::from(all))
-    };
+    let size: usize = frames.iter().map(Bytes::len).sum();
+    let join = move || copied(frames);
     if size <= CHUNK { join() } else { service.pool.run(join).await }
+}
+
+/// A copy of pieces, one behind the other. Each is let go once it is copied.
+pub(super) fn copied(pieces: Vec<Bytes>) -> Result<Bytes> {
+    let (memory, mut place) = Memory::reserve(pieces.iter().map(Bytes::len).sum())?;
+    let mut at = 0;
+    for piece in pieces {
+        place.copy_from(at, &piece)?;
+        at += piece.len();
+    }
+    drop(place);
+    Ok(Bytes::from_owner(Owned(memory)))
 }
 
 /// Bytes of a part of a file, or of what is in memory.

@@ -73,9 +73,9 @@ impl Table {
         self.0.stream.is_some()
     }
 
-    /// The batches for a request, whose lease `loan` is: it completes once the thread that pulls a stream has ended. Fails
-    /// where a stream is in use already; dropped before the first batch was asked for, the stream can be used again. To be
-    /// called by the submit call.
+    /// The batches for a request, whose lease `loan` is: it completes once the thread that pulls a stream has ended.
+    /// Fails where a stream is in use already; dropped before the first batch was asked for, the stream can be used
+    /// again. To be called by the submit call.
     pub(crate) fn open(&self, loan: &Loan) -> Result<Batches> {
         Ok(Batches(match &self.0.stream {
             None => Kind::Memory(self.clone(), 0),

@@ -1,6 +1,6 @@
 /*
- * A call that is right of every function of arrow.h and table.h, as arguments_calls.h has those of the others. Structs are
- * made for each call: at the places of a call stands only whether they are given.
+ * A call that is right of every function of arrow.h and table.h, as arguments_calls.h has those of the others. Structs
+ * are made for each call: at the places of a call stands only whether they are given.
  */
 #ifndef TESTS_C_ARGUMENTS_ARROW_H
 #define TESTS_C_ARGUMENTS_ARROW_H

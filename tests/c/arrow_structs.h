@@ -1,6 +1,7 @@
 /*
- * Arrow structs by hand: trees of schemas and arrays whose memory belongs to the test, and which count how often, and on
- * which thread, they are released. Every buffer is a block of its own, so that AddressSanitizer sees a read beyond it.
+ * Arrow structs by hand: trees of schemas and arrays whose memory belongs to the test, and which count how often, and
+ * on which thread, they are released. Every buffer is a block of its own, so that AddressSanitizer sees a read beyond
+ * it.
  */
 #ifndef TESTS_C_ARROW_STRUCTS_H
 #define TESTS_C_ARROW_STRUCTS_H
@@ -143,8 +144,8 @@ static inline void int64_column(given_t *g) {
 static inline void text_column(given_t *g) {
   set_column(g, new_schema(&g->tree, "u", "x", 0),
              new_array(&g->tree, 3,
-                       BUFFERS(NULL, VALUES(&g->tree, int32_t, 0, 5, 5, 9), TEXT_BYTES(&g->tree, "\xc3\xa9\xc3\xa9ndrie")),
-                       0));
+                       BUFFERS(NULL, VALUES(&g->tree, int32_t, 0, 5, 5, 9),
+                               TEXT_BYTES(&g->tree, "\xc3\xa9\xc3\xa9ndrie")), 0));
 }
 
 static inline blobferry_status_t import_with(blobferry_service_t *service, given_t *g, uint32_t flags,

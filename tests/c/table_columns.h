@@ -24,7 +24,8 @@ static inline void view_column(given_t *g) {
   memcpy(views + 16, &outside, 16);
   set_column(g, new_schema(&g->tree, "vu", "x", 0),
              new_array(&g->tree, 2,
-                       BUFFERS(NULL, views, TEXT_BYTES(&g->tree, "-zestien letters!"), VALUES(&g->tree, int64_t, 17)), 0));
+                       BUFFERS(NULL, views, TEXT_BYTES(&g->tree, "-zestien letters!"), VALUES(&g->tree, int64_t, 17)),
+                       0));
 }
 
 static inline struct ArrowArray *four_ints(given_t *g) {
@@ -39,7 +40,8 @@ static inline void list_column(given_t *g) {
 static inline void list_view_column(given_t *g) {
   set_column(g, new_schema(&g->tree, "+vl", "x", 1, new_schema(&g->tree, "i", "item", 0)),
              new_array(&g->tree, 2,
-                       BUFFERS(NULL, VALUES(&g->tree, int32_t, 2, 0), VALUES(&g->tree, int32_t, 2, 3)), 1, four_ints(g)));
+                       BUFFERS(NULL, VALUES(&g->tree, int32_t, 2, 0), VALUES(&g->tree, int32_t, 2, 3)), 1,
+                       four_ints(g)));
 }
 
 static inline void fixed_list_column(given_t *g) {
@@ -71,14 +73,16 @@ static inline void run_column(given_t *g) {
 
 static inline void dense_union_column(given_t *g) {
   set_column(g,
-             new_schema(&g->tree, "+ud:3,5", "x", 2, new_schema(&g->tree, "i", "a", 0), new_schema(&g->tree, "i", "b", 0)),
+             new_schema(&g->tree, "+ud:3,5", "x", 2, new_schema(&g->tree, "i", "a", 0),
+                        new_schema(&g->tree, "i", "b", 0)),
              new_array(&g->tree, 3, BUFFERS(VALUES(&g->tree, int8_t, 3, 5, 3), VALUES(&g->tree, int32_t, 0, 3, 1)), 2,
                        four_ints(g), four_ints(g)));
 }
 
 static inline void sparse_union_column(given_t *g) {
   set_column(g,
-             new_schema(&g->tree, "+us:0,1", "x", 2, new_schema(&g->tree, "i", "a", 0), new_schema(&g->tree, "i", "b", 0)),
+             new_schema(&g->tree, "+us:0,1", "x", 2, new_schema(&g->tree, "i", "a", 0),
+                        new_schema(&g->tree, "i", "b", 0)),
              new_array(&g->tree, 4, BUFFERS(VALUES(&g->tree, int8_t, 0, 1, 1, 0)), 2, four_ints(g), four_ints(g)));
 }
 
@@ -93,12 +97,18 @@ static inline void dictionary_column(given_t *g) {
 static inline void decimal_column(given_t *g) {
   fixed_column(g, "d:3,1", 2, VALUES(&g->tree, int64_t, 999, 0, -999, -1));
 }
-static inline void decimal32_column(given_t *g) { fixed_column(g, "d:3,1,32", 2, VALUES(&g->tree, int32_t, 999, -999)); }
-static inline void decimal64_column(given_t *g) { fixed_column(g, "d:3,1,64", 2, VALUES(&g->tree, int64_t, 999, -999)); }
-static inline void decimal256_column(given_t *g) {
-  fixed_column(g, "d:3,1,256", 2, VALUES(&g->tree, uint64_t, 999, 0, 0, 0, (uint64_t)-999, UINT64_MAX, UINT64_MAX, UINT64_MAX));
+static inline void decimal32_column(given_t *g) {
+  fixed_column(g, "d:3,1,32", 2, VALUES(&g->tree, int32_t, 999, -999));
 }
-static inline void timestamp_column(given_t *g) { fixed_column(g, "tsn:Europe/Amsterdam", 2, VALUES(&g->tree, int64_t, 1, 2)); }
+static inline void decimal64_column(given_t *g) {
+  fixed_column(g, "d:3,1,64", 2, VALUES(&g->tree, int64_t, 999, -999));
+}
+static inline void decimal256_column(given_t *g) {
+  fixed_column(g, "d:3,1,256", 2, VALUES(&g->tree, int64_t, 999, 0, 0, 0, -999, -1, -1, -1));
+}
+static inline void timestamp_column(given_t *g) {
+  fixed_column(g, "tsn:Europe/Amsterdam", 2, VALUES(&g->tree, int64_t, 1, 2));
+}
 static inline void bytes_column(given_t *g) { fixed_column(g, "w:2", 2, TEXT_BYTES(&g->tree, "abcd")); }
 static inline void null_column(given_t *g) {
   set_column(g, new_schema(&g->tree, "n", "x", 0), new_array(&g->tree, 3, NO_BUFFERS, 0));

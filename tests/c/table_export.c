@@ -1,10 +1,10 @@
 /*
- * What goes out: the structs and streams that the library makes are those of the interface, refer to the memory that came
- * in, and can be given back to it.
+ * What goes out: the structs and streams that the library makes are those of the interface, refer to the memory that
+ * came in, and can be given back to it.
  */
 #include "table_columns.h"
 
-/* -- columns of every type ------------------------------------------------------------------------------------------ */
+/* -- columns of every type --------------------------------------------------------------------------------------- */
 
 typedef void (*column_fn)(given_t *g);
 
@@ -29,15 +29,17 @@ static void check_schema(const struct ArrowSchema *got, const struct ArrowSchema
 }
 
 /* The same buffers at the same addresses; the one with the sizes of views is the library's own. */
-static void check_array(const struct ArrowSchema *schema, const struct ArrowArray *got, const struct ArrowArray *wanted) {
-  bool is_view = schema->format[0] == 'v';
+static void check_array(const struct ArrowSchema *schema, const struct ArrowArray *got,
+                        const struct ArrowArray *wanted) {
+  bool    is_view = schema->format[0] == 'v';
+  int64_t last = wanted->n_buffers - 1;
   CHECK(got->release != NULL);
   CHECK_INT(got->length, wanted->length);
   CHECK_INT(got->n_buffers, wanted->n_buffers);
   CHECK_INT(got->n_children, wanted->n_children);
   for (int64_t i = 0; i < wanted->n_buffers - is_view; i++) CHECK(got->buffers[i] == wanted->buffers[i]);
   if (is_view)
-    CHECK_INT(*(const int64_t *)got->buffers[wanted->n_buffers - 1], *(const int64_t *)wanted->buffers[wanted->n_buffers - 1]);
+    CHECK_INT(*(const int64_t *)got->buffers[last], *(const int64_t *)wanted->buffers[last]);
   for (int64_t i = 0; i < wanted->n_children; i++)
     check_array(schema->children[i], got->children[i], wanted->children[i]);
   CHECK((got->dictionary != NULL) == (wanted->dictionary != NULL));
@@ -93,7 +95,7 @@ static void what_went_out_comes_in(void) {
   blobferry_service_free(service);
 }
 
-/* -- streams --------------------------------------------------------------------------------------------------------- */
+/* -- streams ----------------------------------------------------------------------------------------------------- */
 
 static void a_stream_gives_every_chunk_and_then_the_end(void) {
   blobferry_service_t    *service = new_service();
@@ -106,7 +108,8 @@ static void a_stream_gives_every_chunk_and_then_the_end(void) {
     int64_column(&g[i]);
     chunks[i] = *g[i].root;
   }
-  must(blobferry_table_import(service, g[0].root_schema, chunks, 3, NULL, &table, NULL), NULL, "blobferry_table_import");
+  must(blobferry_table_import(service, g[0].root_schema, chunks, 3, NULL, &table, NULL), NULL,
+       "blobferry_table_import");
   must(blobferry_table_export(table, &stream, NULL), NULL, "blobferry_table_export");
   blobferry_table_free(table);
   blobferry_service_free(service);

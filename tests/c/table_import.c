@@ -247,7 +247,7 @@ static const kind_t legal[] = {
     RIGHT(lists_of_nothing, fixed_list),
 };
 
-/* -- one kind ------------------------------------------------------------------------------------------------------ */
+/* -- one kind ---------------------------------------------------------------------------------------------------- */
 
 static void check_kind(blobferry_service_t *service, const kind_t *kind, uint32_t flags) {
   given_t            g = {0};
@@ -296,7 +296,7 @@ static void schemas_that_are_wrong_are_refused(void) { check_kinds(schemas, COUN
 static void arrays_that_are_wrong_are_refused(void) { check_kinds(arrays, COUNT(arrays)); }
 static void what_is_legal_is_taken(void) { check_kinds(legal, COUNT(legal)); }
 
-/* -- what a kind alone does not show ------------------------------------------------------------------------------- */
+/* -- what a kind alone does not show ----------------------------------------------------------------------------- */
 
 static void nulls_are_counted_whatever_the_struct_says(void) {
   blobferry_service_t *service = new_service();

@@ -1,6 +1,6 @@
 /*
- * Memory that a request has used goes back on a thread of the caller: inside the call that takes the request's completion,
- * before the caller has it.
+ * Memory that a request has used goes back on a thread of the caller: inside the call that takes the request's
+ * completion, before the caller has it.
  */
 #include "table_columns.h"
 #include "verbs.h"

@@ -104,7 +104,7 @@ static void a_stream_that_nobody_pulls_is_released_with_its_table(void) {
   end(&s);
 }
 
-/* -- streams that are refused --------------------------------------------------------------------------------------- */
+/* -- streams that are refused ------------------------------------------------------------------------------------ */
 
 static void check_refused(stream_t *stream, struct ArrowArrayStream given, uint32_t flags, blobferry_status_t status,
                           const char *part) {
@@ -145,7 +145,7 @@ static void streams_that_are_wrong_are_refused(void) {
   tree_free(&g.tree);
 }
 
-/* -- streams that fail ------------------------------------------------------------------------------------------------ */
+/* -- streams that fail ------------------------------------------------------------------------------------------- */
 
 static void check_failing(const char *text, const char *part) {
   setting_t s;
@@ -181,7 +181,7 @@ static void a_wrong_array_of_a_stream_is_an_error_and_released(void) {
   end(&s);
 }
 
-/* -- streams that take long ------------------------------------------------------------------------------------------ */
+/* -- streams that take long -------------------------------------------------------------------------------------- */
 
 static void wait_until_pulled(setting_t *s) {
   while (atomic_load(&s->stream.calls) == 0) usleep(1000);
@@ -225,23 +225,7 @@ static void a_service_may_be_freed_while_a_stream_is_pulled(void) {
   end(&s);
 }
 
-/* A request that stands still: no more is pulled than what waits for it. */
-static void what_is_pulled_ahead_is_bounded(void) {
-  setting_t          s;
-  blobferry_ticket_t ticket = 0;
-  begin(&s, int64_column, 1000000);
-  blobferry_store_t *hangs = open_store(s.fixture.service, "fault://test");
-  must(blobferry_table_put(hangs, s.fixture.cq, "hang.arrows", s.table, NULL, 0, &ticket, NULL), NULL,
-       "blobferry_table_put");
-  usleep(300000);
-  CHECK(atomic_load(&s.stream.calls) < 1000000);
-  CHECK_STATUS(blobferry_cq_cancel(s.fixture.cq, ticket, NULL), BLOBFERRY_OK);
-  check_outcome(wait_one(s.fixture.cq), BLOBFERRY_E_CANCELLED, "");
-  blobferry_store_free(hangs);
-  end(&s);
-}
-
-/* -- streams that go through ------------------------------------------------------------------------------------------ */
+/* -- streams that go through ------------------------------------------------------------------------------------- */
 
 static void an_exported_stream_is_pulled_on_the_thread_that_pulls_it(void) {
   setting_t               s;
@@ -288,5 +272,5 @@ TESTS(TEST(a_stream_is_pulled_on_a_thread_of_its_own), TEST(a_stream_is_used_onc
       TEST(streams_that_are_wrong_are_refused), TEST(an_error_of_the_stream_has_its_text),
       TEST(a_wrong_array_of_a_stream_is_an_error_and_released),
       TEST(a_cancelled_request_completes_after_the_call_that_runs),
-      TEST(a_service_may_be_freed_while_a_stream_is_pulled), TEST(what_is_pulled_ahead_is_bounded),
+      TEST(a_service_may_be_freed_while_a_stream_is_pulled),
       TEST(an_exported_stream_is_pulled_on_the_thread_that_pulls_it), TEST(an_exported_stream_comes_in))

@@ -30,13 +30,13 @@ struct Node {
 }
 
 impl Reader<'_> {
-    /// Reads an array and what it is made of. It refers to the memory of the host, and has been checked as far as can be:
-    /// how large the buffers are, the interface does not tell.
+    /// Reads an array and what it is made of. It refers to the memory of the host, and has been checked as far as can
+    /// be: how large the buffers are, the interface does not tell.
     ///
     /// # Safety
     ///
-    /// `at` is NULL or at a struct, whose pointers are NULL or point to what the interface says, for as long as the owner
-    /// lives. `data_type` is one that a schema was read to have.
+    /// `at` is NULL or at a struct, whose pointers are NULL or point to what the interface says, for as long as the
+    /// owner lives. `data_type` is one that a schema was read to have.
     pub(super) unsafe fn read(
         &mut self,
         at: *const ArrowArray,
@@ -59,8 +59,8 @@ impl Reader<'_> {
             .nulls(nulls)
             .buffers(buffers)
             .child_data(children);
-        // SAFETY: the buffers are as large and aligned as the type wants, and there are as many; so are the children. The
-        // values are looked at next, or promised by the caller to be right.
+        // SAFETY: the buffers are as large and aligned as the type wants, and there are as many; so are the children.
+        // The values are looked at next, or promised by the caller to be right.
         let data = unsafe { builder.build_unchecked() };
         values::check_ends(&data, place)?;
         if !self.is_trusted {

@@ -22,13 +22,13 @@ pub struct ImportOptions {
     pub is_any_thread: bool,
 }
 
-/// Looks at chunks of one schema. Both are taken when the moves are committed; the memory goes back once the table and all
-/// that was made of it have gone.
+/// Looks at chunks of one schema. Both are taken when the moves are committed; the memory goes back once the table and
+/// all that was made of it have gone.
 ///
 /// # Safety
 ///
-/// `schema` and `arrays` are NULL or at structs, `count` of them one behind the other, whose pointers are NULL or point to
-/// what the interface says, until they are released. If the values are believed, they are what their types say.
+/// `schema` and `arrays` are NULL or at structs, `count` of them one behind the other, whose pointers are NULL or point
+/// to what the interface says, until they are released. If the values are believed, they are what their types say.
 pub unsafe fn import_table(
     service: &Arc<Shared>,
     schema: *mut ArrowSchema,
@@ -56,9 +56,9 @@ pub unsafe fn import_table(
     Ok((Table::imported(service, found, batches, copied), moves))
 }
 
-/// Looks at a chunk that one request uses. That request completes once nothing refers to the chunk's memory any more; if it
-/// is not to be released on any thread, that is done by whoever takes the completion, before he has it. `loan` is the
-/// request's. The moves are committed between the acceptance of the request and its beginning:
+/// Looks at a chunk that one request uses. That request completes once nothing refers to the chunk's memory any more;
+/// if it is not to be released on any thread, that is done by whoever takes the completion, before he has it. `loan` is
+/// the request's. The moves are committed between the acceptance of the request and its beginning:
 /// [`crate::queue::Queue::submit_taking`].
 ///
 /// # Safety
@@ -92,7 +92,8 @@ pub unsafe fn import_schema(schema: *mut ArrowSchema, name: &str) -> Result<(Sch
     Ok((found, moves))
 }
 
-/// Looks at one batch with a schema of its own. The names are what the caller calls them. It goes back as that of a table.
+/// Looks at one batch with a schema of its own. The names are what the caller calls them. It goes back as that of a
+/// table.
 ///
 /// # Safety
 ///
@@ -124,7 +125,7 @@ pub unsafe fn import_stream(
 ) -> Result<(Table, Moves)> {
     if !options.is_any_thread {
         let message = "a stream is pulled on a thread of the library: its callbacks must be allowed on any thread \
-                       (BLOBFERRY_IMPORT_ANY_THREAD); where they are not, give the chunks to blobferry_table_writer_write";
+                       (BLOBFERRY_IMPORT_ANY_THREAD); where not, give the chunks to blobferry_table_writer_write";
         return Err(Error::new(Kind::Unsupported, message));
     }
     // SAFETY: the caller's.

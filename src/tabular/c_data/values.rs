@@ -1,5 +1,5 @@
-//! Whether values are what their types say: what each type wants, and below it the loops. Loops over all values decide without branches; only where something is
-//! wrong is it looked for.
+//! Whether values are what their types say: what each type wants, and below it the loops. Loops over all values decide
+//! without branches; only where something is wrong is it looked for.
 
 use super::Place;
 use crate::error::Result;

@@ -8,12 +8,11 @@ use super::message::{Survey, broken, message, values_of, within};
 use super::stream::Stream;
 use super::trusted::skips_validation;
 use crate::error::{Error, Kind, Result};
-use crate::memory::Memory;
 use crate::stores::Store;
 use crate::tabular::decode::{Decode, needed, wrong};
 use crate::tabular::format::{DecodeOptions, Format};
+use crate::tabular::source::copied;
 use crate::trace::Trace;
-use crate::transfer::Owned;
 use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType};
 use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch};
 use arrow_buffer::Buffer;
@@ -170,17 +169,7 @@ pub(super) fn joined(mut pieces: Vec<Bytes>) -> Result<Buffer> {
     match pieces.as_slice() {
         [] => Ok(Buffer::from(Bytes::new())),
         [only] if (only.as_ptr() as usize).is_multiple_of(ALIGNMENT) => Ok(Buffer::from(pieces.swap_remove(0))),
-        _ => {
-            let (memory, mut place) = Memory::reserve(pieces.iter().map(Bytes::len).sum())?;
-            let mut at = 0;
-            // Each is let go once it is copied.
-            for piece in pieces {
-                place.copy_from(at, &piece)?;
-                at += piece.len();
-            }
-            drop(place);
-            Ok(Buffer::from(Bytes::from_owner(Owned(memory))))
-        }
+        _ => Ok(Buffer::from(copied(pieces)?)),
     }
 }
 

@@ -8,6 +8,7 @@ use super::said;
 use crate::error::{Error, Kind, Result};
 use crate::tabular::decode::{quoted, wrong};
 use crate::tabular::format::OnError;
+use crate::tabular::source::copied;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{Fields, Schema, SchemaRef};
@@ -253,10 +254,5 @@ fn join(mut pieces: Vec<Bytes>) -> Result<Bytes> {
     if pieces.len() < 2 {
         return Ok(pieces.pop().unwrap_or_default());
     }
-    let size = pieces.iter().map(Bytes::len).sum();
-    let mut all = Vec::new();
-    all.try_reserve_exact(size)
-        .map_err(|_| Error::new(Kind::NoSpace, format!("{size} bytes do not fit into memory")))?;
-    pieces.iter().for_each(|piece| all.extend_from_slice(piece));
-    Ok(Bytes::from(all))
+    copied(pieces)
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::tabular::format::{Codec, ColumnOptions, EncodeOptions};
 use arrow_schema::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
-use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -37,7 +37,7 @@ pub(super) fn properties(schema: &Schema, options: &EncodeOptions) -> Result<Wri
         .set_dictionary_enabled(!options.has_no_dictionary)
         .set_statistics_enabled(statistics(!options.has_no_statistics))
         .set_offset_index_disabled(options.has_no_statistics)
-        .set_key_value_metadata(key_values(options));
+        .set_key_value_metadata(key_values(schema, options));
     for column in &options.columns {
         builder = with_column(builder, column, &descriptor, super::encode::row_group_rows(options))?;
     }
@@ -47,9 +47,15 @@ pub(super) fn properties(schema: &Schema, options: &EncodeOptions) -> Result<Wri
     Ok(Written { descriptor, properties, schema: held })
 }
 
-fn key_values(options: &EncodeOptions) -> Option<Vec<KeyValue>> {
-    let pair = |(key, value): &(String, String)| KeyValue { key: key.clone(), value: Some(value.clone()) };
-    (!options.pairs.is_empty()).then(|| options.pairs.iter().map(pair).collect())
+/// The pairs of the request, and those of the schema that they do not replace: other readers look for both here.
+fn key_values(schema: &Schema, options: &EncodeOptions) -> Option<Vec<KeyValue>> {
+    let pair = |key: &String, value: &String| KeyValue { key: key.clone(), value: Some(value.clone()) };
+    let mut pairs: Vec<_> = options.pairs.iter().map(|(key, value)| pair(key, value)).collect();
+    let is_new = |key: &str| key != ARROW_SCHEMA_META_KEY && options.pairs.iter().all(|(other, _)| other != key);
+    let mut own: Vec<_> = schema.metadata().iter().filter(|(key, _)| is_new(key)).collect();
+    own.sort_unstable();
+    pairs.extend(own.into_iter().map(|(key, value)| pair(key, value)));
+    (!pairs.is_empty()).then_some(pairs)
 }
 
 fn statistics(is_wanted: bool) -> EnabledStatistics {

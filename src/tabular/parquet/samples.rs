@@ -161,7 +161,7 @@ pub(in crate::tabular) fn types() -> Vec<DataType> {
     types.push(FixedSizeList(item(seconds()), 2));
     types.push(ListView(item(Date64)));
     types.push(Dictionary(Box::new(Int32), Box::new(seconds())));
-    types.push(Dictionary(Box::new(Int8), Box::new(Date64)));
+    types.push(Dictionary(Box::new(UInt32), Box::new(Date64)));
     types
 }
 
