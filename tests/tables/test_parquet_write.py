@@ -275,7 +275,8 @@ def test_statistics_are_those_that_pyarrow_would_tell(memory):
     memory.put("t.parquet", table)
     group = others.parquet_file(memory.bytes("t.parquet")).metadata.row_group(0)
     found = [(one.statistics.min, one.statistics.max, one.statistics.null_count) for one in map(group.column, range(3))]
-    assert found == [(-7, 12, 1), ("", "zz", 1), (-0.0, 2.0, 1)]
+    # Floats are in the total order of IEEE 754, which pyarrow does not tell the least and the greatest by.
+    assert found == [(-7, 12, 1), ("", "zz", 1), (None, None, 1)]
 
 
 def test_statistics_with_nan_prune_nothing_that_is_there(memory):
