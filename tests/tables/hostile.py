@@ -88,6 +88,8 @@ def one(store, format, rng):
     except ferry.Error as wrong:
         return wrong.status
     except pa.ArrowInvalid as wrong:
+        if "a whole number of days" in str(wrong):  # a date64 may have a time of day elsewhere: no memory is at stake
+            return "a table"
         return f"an invalid batch: {wrong}"
     return "a table"
 

@@ -32,6 +32,8 @@ def test_every_type_between_the_formats_that_hold_it(memory, target):
     table = values.table({name: type_ for name, type_ in values.EVERY.items() if name not in lacks}, rows=100)
     memory.put("from", table, format="stream")
     memory.reader("from", format="stream").convert(memory, "to", format=target)
+    if target == "parquet":  # which knows no seconds
+        table = table.cast(others.parquet_schema(table.schema))
     values.same_table(memory.read("to", format=target), table)
 
 
