@@ -207,10 +207,8 @@ fn measure(rivals: &Rivals, scene: &Scene, choice: &Choice<'_>, targets: &mut Ta
     let contest = Contest::run((verb.name(), data::ROWS / 1000), all, choice, || (), |_| ());
     contest.print("1000 rows", &[MEMCPY, CRATES, POLARS], &[python]);
     contest.aim(verb.limits(), targets);
-    if verb == Verb::CsvToArrow {
-        if let Some(ours) = contest.measured.named(OURS) {
-            targets.at_most("CSV to Arrow: wall s", 0.3, contest.measured.seconds(ours, Clock::Wall));
-        }
+    if let (Verb::CsvToArrow, Some(ours)) = (verb, contest.measured.named(OURS)) {
+        targets.at_most("CSV to Arrow: wall s", 0.3, contest.measured.seconds(ours, Clock::Wall));
     }
     print_sizes(scene);
 }

@@ -174,7 +174,8 @@ fn views_leave_behind_what_they_do_not_need() {
 fn what_is_compressed_is_written_in_parts() {
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..20_000_000));
     let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
-    let (totals, bytes) = written(&batch.schema(), &[batch.clone()], options(Format::IpcFile, Codec::Lz4)).unwrap();
+    let (totals, bytes) =
+        written(&batch.schema(), std::slice::from_ref(&batch), options(Format::IpcFile, Codec::Lz4)).unwrap();
     assert!(totals.row_groups > 1, "{}", totals.row_groups);
     let found = read(Format::IpcFile, bytes).1;
     let rows: usize = found.iter().map(RecordBatch::num_rows).sum();
