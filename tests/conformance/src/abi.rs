@@ -64,6 +64,7 @@ handles! {
     blobferry_report_t released by blobferry_report_free;
     blobferry_service_t released by blobferry_service_free;
     blobferry_store_t released by blobferry_store_free;
+    blobferry_table_t released by blobferry_table_free;
     blobferry_writer_t released by blobferry_writer_free;
 }
 
@@ -134,7 +135,7 @@ pub struct blobferry_completion_t {
     pub error: *mut blobferry_error_t,
     pub details: *mut blobferry_details_t,
     pub buffer: *mut blobferry_buffer_t,
-    pub reserved: u64,
+    pub table: *mut blobferry_table_t,
 }
 
 pub type blobferry_wake_fn = Option<unsafe extern "C" fn(argument: *mut c_void) -> c_int>;

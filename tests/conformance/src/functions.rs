@@ -64,6 +64,8 @@ unsafe extern "C" {
     pub fn blobferry_store_capabilities(store: *const blobferry_store_t) -> u64;
     pub fn blobferry_store_free(store: *mut blobferry_store_t);
 
+    pub fn blobferry_table_free(table: *mut blobferry_table_t);
+
     pub fn blobferry_get_options_init(options: *mut blobferry_get_options_t, struct_size: usize);
     pub fn blobferry_head_options_init(options: *mut blobferry_head_options_t, struct_size: usize);
     pub fn blobferry_put_options_init(options: *mut blobferry_put_options_t, struct_size: usize);

@@ -7,7 +7,7 @@ const CAPACITY = 64
 
 struct Completion
     ticket::UInt64; user_data::UInt64; status::Int32; flags::UInt32; result::UInt64
-    error::Ptr{Cvoid}; details::Ptr{Cvoid}; reserved::NTuple{2,UInt64}
+    error::Ptr{Cvoid}; details::Ptr{Cvoid}; buffer::Ptr{Cvoid}; table::Ptr{Cvoid}
 end
 
 struct QueueOptions
