@@ -186,6 +186,9 @@ static inline void copy_of_schema(tree_t *tree, const struct ArrowSchema *from, 
     to->children[i] = tree_take(tree, sizeof *to);
     copy_of_schema(tree, from->children[i], to->children[i]);
   }
+  if (from->dictionary == NULL) return;
+  to->dictionary = tree_take(tree, sizeof *to);
+  copy_of_schema(tree, from->dictionary, to->dictionary);
 }
 
 static inline void copy_of_array(tree_t *tree, const struct ArrowArray *from, struct ArrowArray *to) {
@@ -195,6 +198,9 @@ static inline void copy_of_array(tree_t *tree, const struct ArrowArray *from, st
     to->children[i] = tree_take(tree, sizeof *to);
     copy_of_array(tree, from->children[i], to->children[i]);
   }
+  if (from->dictionary == NULL) return;
+  to->dictionary = tree_take(tree, sizeof *to);
+  copy_of_array(tree, from->dictionary, to->dictionary);
 }
 
 static inline int stream_schema(struct ArrowArrayStream *self, struct ArrowSchema *out) {
