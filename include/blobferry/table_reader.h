@@ -71,10 +71,11 @@
  *
  * MEMORY. Ahead of its caller a reader holds `max_prefetch` bytes at most, fetched or
  * decoded, and two batches. What is decoded at once must fit into that, too: a row
- * group of Parquet, a batch of IPC with its dictionaries, each as far as its columns
- * are read; one that does not is BLOBFERRY_E_NO_SPACE, and the message has both
- * numbers. While it is decoded it may be held three times: as it came, in one piece, and
- * decoded. Nothing is taken because an object says that it is needed.
+ * group of Parquet (into 256 MiB, if `max_prefetch` is 0), a batch of IPC with its
+ * dictionaries, each as far as its columns are read; one that does not is
+ * BLOBFERRY_E_NO_SPACE, and the message has both numbers. While it is decoded it may be
+ * held three times: as it came, in one piece, and decoded. Nothing is taken because an
+ * object says that it is needed.
  *
  * TRUST. Whatever the bytes of an object are, reading it ends with rows or an error.
  * Only BLOBFERRY_TABLE_TRUSTED leaves values of IPC unchecked.

@@ -290,7 +290,7 @@ fn cannot(array: &ArrayRef, to: &DataType, name: &str, error: arrow_schema::Arro
 
 #[cfg(all(test, not(model)))]
 mod tests {
-    use super::super::decode::tests::options;
+    use super::super::format::Format;
     use super::*;
     use arrow_array::*;
     use arrow_schema::TimeUnit;
@@ -299,7 +299,7 @@ mod tests {
     fn casted(array: impl Array + 'static, to: DataType) -> Result<ArrayRef> {
         let found = Schema::new(vec![Field::new("x", array.data_type().clone(), true)]);
         let given = Arc::new(Schema::new(vec![Field::new("x", to, true)]));
-        let options = DecodeOptions { schema: Some(given), ..options() };
+        let options = DecodeOptions { schema: Some(given), ..DecodeOptions::new(Format::Auto) };
         let batch = RecordBatch::try_new(Arc::new(found.clone()), vec![Arc::new(array)]).unwrap();
         Ok(Shape::new(&options, &found)?.apply(batch, false)?.column(0).clone())
     }
@@ -384,11 +384,15 @@ mod tests {
         );
         let batch = batch.unwrap();
         let columns = |names: &[&str]| Some(names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
-        let shape = Shape::new(&DecodeOptions { columns: columns(&["b", "a"]), ..options() }, &found).unwrap();
+        let shape =
+            Shape::new(&DecodeOptions { columns: columns(&["b", "a"]), ..DecodeOptions::new(Format::Auto) }, &found)
+                .unwrap();
         assert_eq!(shape.apply(batch.clone(), false).unwrap(), batch.project(&[1, 0]).unwrap());
-        let none = Shape::new(&DecodeOptions { columns: columns(&[]), ..options() }, &found).unwrap();
+        let none =
+            Shape::new(&DecodeOptions { columns: columns(&[]), ..DecodeOptions::new(Format::Auto) }, &found).unwrap();
         assert_eq!(none.apply(batch.project(&[]).unwrap(), false).unwrap().num_rows(), 2);
-        let error = Shape::new(&DecodeOptions { columns: columns(&["c"]), ..options() }, &found).unwrap_err();
+        let error = Shape::new(&DecodeOptions { columns: columns(&["c"]), ..DecodeOptions::new(Format::Auto) }, &found)
+            .unwrap_err();
         assert_eq!(
             (error.kind, error.message.as_str()),
             (Kind::Argument, "there is no column \"c\"; there are: \"a\", \"b\"")
@@ -400,14 +404,16 @@ mod tests {
         let found = Schema::new(vec![Field::new("a", DataType::Int8, true)]);
         let asked = |is_nullable| {
             let more = Field::new("more", DataType::Utf8, is_nullable);
-            DecodeOptions { schema: Some(Arc::new(Schema::new(vec![more]))), ..options() }
+            DecodeOptions { schema: Some(Arc::new(Schema::new(vec![more]))), ..DecodeOptions::new(Format::Auto) }
         };
         let batch = RecordBatch::try_new(Arc::new(found.clone()), vec![Arc::new(Int8Array::from(vec![1]))]).unwrap();
         let shape = Shape::new(&asked(true), &found).unwrap();
         assert!(shape.apply(batch.project(&[]).unwrap(), false).unwrap().column(0).is_null(0));
         assert_eq!(Shape::new(&asked(false), &found).unwrap_err().kind, Kind::Argument);
         let required = Schema::new(vec![Field::new("a", DataType::Int8, false)]);
-        let shape = Shape::new(&DecodeOptions { schema: Some(Arc::new(required)), ..options() }, &found).unwrap();
+        let shape =
+            Shape::new(&DecodeOptions { schema: Some(Arc::new(required)), ..DecodeOptions::new(Format::Auto) }, &found)
+                .unwrap();
         assert!(shape.apply(batch.clone(), false).is_ok());
         let null = RecordBatch::try_new(Arc::new(found), vec![Arc::new(Int8Array::from(vec![None]))]).unwrap();
         assert_eq!(shape.apply(null, false).unwrap_err().kind, Kind::Integrity);
@@ -419,7 +425,9 @@ mod tests {
             Schema::new(fields.iter().map(|(name, t)| Field::new(*name, t.clone(), true)).collect::<Vec<_>>())
         };
         let first = Arc::new(schema(&[("a", DataType::Int8), ("b", DataType::Utf8)]));
-        let like = |fields: &[(&str, DataType)]| Shape::new(&options(), &schema(fields)).unwrap().like(&first);
+        let like = |fields: &[(&str, DataType)]| {
+            Shape::new(&DecodeOptions::new(Format::Auto), &schema(fields)).unwrap().like(&first)
+        };
         let turned = like(&[("b", DataType::Utf8), ("a", DataType::Int8)]).unwrap();
         assert_eq!(turned.sources, [Some(1), Some(0)]);
         for (fields, told) in [

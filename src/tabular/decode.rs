@@ -137,26 +137,3 @@ pub(crate) fn wrong(error: ArrowError) -> Error {
     };
     Error::new(kind, error.to_string())
 }
-
-#[cfg(all(test, not(model)))]
-pub(crate) mod tests {
-    use super::super::format::CsvOptions;
-    use super::*;
-
-    /// Everything, as found.
-    pub(crate) fn options() -> DecodeOptions {
-        DecodeOptions {
-            format: Format::Auto,
-            compression: Compression::Auto,
-            columns: None,
-            predicate: None,
-            schema: None,
-            row_groups: None,
-            batch_rows: 0,
-            batch_bytes: 0,
-            max_prefetch: 0,
-            is_trusted: false,
-            csv: CsvOptions::default(),
-        }
-    }
-}

@@ -56,6 +56,20 @@ pub struct ColumnOptions {
     pub has_no_statistics: bool,
 }
 
+impl ColumnOptions {
+    /// A column that is as the others.
+    pub fn new(path: &str) -> ColumnOptions {
+        ColumnOptions {
+            path: path.to_string(),
+            codec: None,
+            level: 0,
+            has_bloom_filter: false,
+            has_no_dictionary: false,
+            has_no_statistics: false,
+        }
+    }
+}
+
 /// How the bytes of a table are made.
 #[derive(Clone, Debug)]
 pub struct EncodeOptions {
@@ -67,9 +81,9 @@ pub struct EncodeOptions {
     pub level: i32,
     /// Of CSV and NDJSON: the whole blob. None, gzip or zstd.
     pub compression: Compression,
-    /// Rows of a row group at most; 0 = 1 048 576.
+    /// Rows of a row group at most.
     pub row_group_rows: u64,
-    /// Bytes of a row group in memory, encoded, at most; 0 = 128 MiB.
+    /// Bytes of a row group in memory, encoded, at most.
     pub row_group_bytes: u64,
     /// Parquet: without dictionaries.
     pub has_no_dictionary: bool,
@@ -81,6 +95,25 @@ pub struct EncodeOptions {
     pub pairs: Vec<(String, String)>,
     /// For CSV.
     pub csv: CsvOptions,
+}
+
+impl EncodeOptions {
+    /// What holds if nothing else is asked for.
+    pub fn new(format: Format) -> EncodeOptions {
+        EncodeOptions {
+            format,
+            codec: Codec::None,
+            level: 0,
+            compression: Compression::None,
+            row_group_rows: 1 << 20,
+            row_group_bytes: 128 << 20,
+            has_no_dictionary: false,
+            has_no_statistics: false,
+            columns: Vec::new(),
+            pairs: Vec::new(),
+            csv: CsvOptions::default(),
+        }
+    }
 }
 
 /// How an operator of a predicate compares a column with a literal.
@@ -154,16 +187,38 @@ pub struct DecodeOptions {
     pub schema: Option<SchemaRef>,
     /// Parquet: the row groups that are read, in this order; none = all.
     pub row_groups: Option<Vec<u32>>,
-    /// Rows of a batch at most; 0 = 65 536.
+    /// Rows of a batch at most.
     pub batch_rows: u64,
-    /// Bytes of a batch in memory at most, if it has more than one row; 0 = 64 MiB.
+    /// Bytes of a batch in memory at most, if it has more than one row.
     pub batch_bytes: u64,
-    /// Bytes held ahead of the caller, read and decoded; 0 = 64 MiB.
+    /// Bytes held ahead of the caller, read and decoded.
     pub max_prefetch: u64,
+    /// Parquet: bytes of a row group at most, as it is kept, in the columns that are read.
+    pub max_row_group: u64,
     /// IPC: what the blob says is believed.
     pub is_trusted: bool,
     /// For CSV.
     pub csv: CsvOptions,
+}
+
+impl DecodeOptions {
+    /// What holds if nothing else is asked for.
+    pub fn new(format: Format) -> DecodeOptions {
+        DecodeOptions {
+            format,
+            compression: Compression::None,
+            columns: None,
+            predicate: None,
+            schema: None,
+            row_groups: None,
+            batch_rows: 65_536,
+            batch_bytes: 64 << 20,
+            max_prefetch: 64 << 20,
+            max_row_group: 256 << 20,
+            is_trusted: false,
+            csv: CsvOptions::default(),
+        }
+    }
 }
 
 /// What becomes of a record that is not what it should be.
@@ -222,7 +277,7 @@ pub struct CsvOptions {
     pub encoding: Option<String>,
     /// Records that are wrong.
     pub on_error: OnError,
-    /// Bytes of a record at most; 0 = 16 MiB.
+    /// Bytes of a record at most.
     pub max_record: u64,
     /// Records that the types are inferred from; 0 = those of the first 1 MiB.
     pub infer_rows: u64,
@@ -245,7 +300,7 @@ impl Default for CsvOptions {
             ragged: Ragged::Error,
             encoding: None,
             on_error: OnError::Fail,
-            max_record: 0,
+            max_record: 16 << 20,
             infer_rows: 0,
             is_crlf: false,
             quoting: Quoting::Needed,

@@ -25,12 +25,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use tokio::sync::{mpsc, oneshot};
 
-/// Rows of a batch, if nothing else is asked for.
-const BATCH_ROWS: u64 = 65_536;
-/// Bytes of a batch, and bytes held ahead.
-const BATCH_BYTES: u64 = 64 << 20;
-const MAX_PREFETCH: u64 = 64 << 20;
-
 /// See the module.
 pub struct TableReader {
     plan: Plan,
@@ -82,15 +76,8 @@ impl TableReader {
         if keys.len() > 1 && options.row_groups.is_some() {
             return Err(Error::argument("row groups are those of one blob, and several are named"));
         }
-        let or = |given: u64, default: u64| if given == 0 { default } else { given };
         let predicate = options.predicate.map(own).transpose()?;
-        let options = DecodeOptions {
-            predicate,
-            batch_rows: or(options.batch_rows, BATCH_ROWS),
-            batch_bytes: or(options.batch_bytes, BATCH_BYTES),
-            max_prefetch: or(options.max_prefetch, MAX_PREFETCH),
-            ..options
-        };
+        let options = DecodeOptions { predicate, ..options };
         let plan = Plan { store: store.clone(), keys: keys.into(), options: Arc::new(options), told: Arc::default() };
         Ok(TableReader { plan, shared: Arc::new(Shared(Mutex::new(Some(Stage::New)))) })
     }

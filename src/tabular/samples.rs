@@ -1,6 +1,5 @@
 //! For tests: columns of each scalar type with its ends and null, and what puts and reads them.
 
-use super::format::{Codec, CsvOptions, DecodeOptions, EncodeOptions, Format};
 use super::sink::Sink;
 use crate::stores::{PutMode, PutOptions, Store};
 use crate::transfer::{Compression, WriterOptions};
@@ -102,42 +101,8 @@ pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// How a format is written, if nothing else is asked for.
-pub(super) fn encode_options(format: Format) -> EncodeOptions {
-    EncodeOptions {
-        format,
-        codec: Codec::None,
-        level: 0,
-        compression: Compression::None,
-        row_group_rows: 0,
-        row_group_bytes: 0,
-        has_no_dictionary: false,
-        has_no_statistics: false,
-        columns: Vec::new(),
-        pairs: Vec::new(),
-        csv: CsvOptions::default(),
-    }
-}
-
-/// How a format is read, if nothing else is asked for.
-pub(super) fn decode_options(format: Format) -> DecodeOptions {
-    DecodeOptions {
-        format,
-        compression: Compression::None,
-        columns: None,
-        predicate: None,
-        schema: None,
-        row_groups: None,
-        batch_rows: 0,
-        batch_bytes: 0,
-        max_prefetch: 0,
-        is_trusted: false,
-        csv: CsvOptions::default(),
-    }
-}
-
 /// An object that is to be written.
-pub(super) fn sink(store: &Store, key: &Arc<str>) -> Sink {
+pub(super) fn sink(store: &Store, key: &str) -> Sink {
     let put = PutOptions {
         mode: PutMode::Overwrite,
         headers: Default::default(),
@@ -147,11 +112,11 @@ pub(super) fn sink(store: &Store, key: &Arc<str>) -> Sink {
         rows: None,
     };
     let options = WriterOptions { put, part_size: 0, max_in_flight: 0, compression: Compression::None, level: 0 };
-    Sink::new(store, key, options).unwrap()
+    Sink::new(store, &key.into(), options).unwrap()
 }
 
 /// Puts bytes.
-pub(super) async fn put(store: &Store, key: &Arc<str>, content: &[u8]) {
+pub(super) async fn put(store: &Store, key: &str, content: &[u8]) {
     let mut sink = sink(store, key);
     sink.write(vec![Bytes::copy_from_slice(content)]).await.unwrap();
     sink.finish(false).await.unwrap();

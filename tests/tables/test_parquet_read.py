@@ -329,6 +329,14 @@ def test_a_row_group_over_the_budget_is_an_error_with_both_numbers(memory):
     assert memory.read("t.parquet", max_prefetch=64 << 20).equals(table)
 
 
+def test_a_reader_without_a_budget_reads_what_is_larger_than_it_holds_ahead(memory):
+    table = pa.table({"n": pl.int_range(10_000_000, eager=True).to_arrow()})
+    data = others.parquet_bytes(table, compression="none", use_dictionary=False, row_group_size=table.num_rows)
+    assert len(data) > 64 << 20
+    memory.write("t.parquet", data)
+    assert memory.read("t.parquet").equals(table)
+
+
 # -- what a reader is asked for -----------------------------------------------------------------------------------
 
 

@@ -177,6 +177,11 @@ pub(crate) unsafe fn write_default<T: Struct>(place: *mut T, size: usize) {
     }
 }
 
+/// A number, or its default where it is 0.
+pub(crate) fn or(given: u64, default: u64) -> u64 {
+    if given == 0 { default } else { given }
+}
+
 /// Refuses flags that are not among the known ones.
 pub(crate) fn check_flags(given: u32, known: u32, name: &str) -> Result<()> {
     if given & !known == 0 {

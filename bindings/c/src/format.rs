@@ -158,7 +158,7 @@ pub(crate) unsafe fn csv_options(given: *const blobferry_csv_options_t) -> Resul
             BLOBFERRY_CSV_ERROR_SKIP => OnError::Skip,
             number => return Err(unknown("options.csv->on_error", number, "CSV_ERROR")),
         },
-        max_record: given.max_record,
+        max_record: cast::or(given.max_record, default.max_record),
         infer_rows: given.infer_rows,
         is_crlf: given.flags & BLOBFERRY_CSV_CRLF != 0,
         quoting: match given.quoting {

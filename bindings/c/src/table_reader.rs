@@ -3,7 +3,7 @@
 use crate::arrow::{ArrowArray, ArrowArrayStream, ArrowSchema};
 use crate::base::{Pairs, blobferry_pair_t, blobferry_status_t};
 use crate::boundary;
-use crate::cast::{self, Struct};
+use crate::cast::{self, Struct, or};
 use crate::compression::{BLOBFERRY_COMPRESSION_AUTO, compression};
 use crate::cq::{blobferry_cq_t, blobferry_ticket_t};
 use crate::error::blobferry_error_t;
@@ -132,18 +132,20 @@ unsafe fn reader_options(
             None => given,
         });
     }
+    let default = DecodeOptions::new(format::format(options.format)?);
     let options = DecodeOptions {
-        format: format::format(options.format)?,
         compression: compression(options.compression)?,
         columns: (!options.columns.is_null()).then_some(columns),
         predicate,
         schema,
         row_groups: (!row_groups.is_empty()).then(|| row_groups.to_vec()),
-        batch_rows: options.batch_rows,
-        batch_bytes: options.batch_bytes,
-        max_prefetch: options.max_prefetch,
+        batch_rows: or(options.batch_rows, default.batch_rows),
+        batch_bytes: or(options.batch_bytes, default.batch_bytes),
+        max_prefetch: or(options.max_prefetch, default.max_prefetch),
+        max_row_group: or(options.max_prefetch, default.max_row_group),
         is_trusted: options.flags & BLOBFERRY_TABLE_TRUSTED != 0,
         csv,
+        ..default
     };
     Ok((options, moves))
 }

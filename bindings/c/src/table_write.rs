@@ -3,7 +3,7 @@
 use crate::arrow::{ArrowArray, ArrowSchema};
 use crate::base::{blobferry_pair_t, blobferry_status_t};
 use crate::boundary;
-use crate::cast::{self, Struct};
+use crate::cast::{self, Struct, or};
 use crate::compression::{BLOBFERRY_COMPRESSION_NONE, compression};
 use crate::cq::{blobferry_cq_t, blobferry_ticket_t};
 use crate::error::blobferry_error_t;
@@ -153,18 +153,19 @@ pub(crate) unsafe fn write_options(
         // SAFETY: the header's contract.
         columns.push(unsafe { column_options(column, &format!("options.columns[{index}]")) }?);
     }
+    let default = EncodeOptions::new(format::format(options.format)?);
     let encode = EncodeOptions {
-        format: format::format(options.format)?,
         codec: format::codec(options.codec, "options.codec")?,
         level: options.level,
         compression: compression(options.compression)?,
-        row_group_rows: options.row_group_rows,
-        row_group_bytes: options.row_group_bytes,
+        row_group_rows: or(options.row_group_rows, default.row_group_rows),
+        row_group_bytes: or(options.row_group_bytes, default.row_group_bytes),
         has_no_dictionary: options.flags & BLOBFERRY_TABLE_NO_DICTIONARY != 0,
         has_no_statistics: options.flags & BLOBFERRY_TABLE_NO_STATISTICS != 0,
         columns,
         pairs,
         csv,
+        ..default
     };
     // SAFETY: the header's contract.
     let put = unsafe { put_options(options) }?;

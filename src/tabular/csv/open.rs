@@ -25,8 +25,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// Bytes of a record, if nothing else is asked for; and at most, as places in segments have 32 bits.
-const MAX_RECORD: u64 = 16 << 20;
+/// Bytes of a record at most, whatever is asked for, as places in segments have 32 bits.
 const MOST_RECORD: u64 = 1 << 30;
 /// Bytes of a batch's records, about; and what they are at least where there are many threads.
 const GROUP: u64 = 4 << 20;
@@ -35,8 +34,6 @@ const LEAST_GROUP: u64 = 512 << 10;
 const ROWS: usize = 32_768;
 /// Values of a batch, about: those of short fields take more memory than their text.
 const CELLS: usize = 1 << 20;
-/// Bytes that are held, if nothing else is asked for.
-const PREFETCH: u64 = 64 << 20;
 
 /// A batch that is being made.
 struct Job {
@@ -74,13 +71,12 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) fn new(options: &DecodeOptions, threads: u32) -> Limits {
-        let prefetch = if options.max_prefetch == 0 { PREFETCH } else { options.max_prefetch };
+        let prefetch = options.max_prefetch;
         let jobs = u64::from(threads) + 1;
         let group = (prefetch / (4 * jobs)).clamp(LEAST_GROUP, GROUP);
         // A batch takes about as much as its text, and a few segments more.
         let jobs = jobs.min(prefetch * 2 / (group * 5)).max(1);
         let rows = usize::try_from(options.batch_rows).unwrap_or(usize::MAX);
-        let rows = if rows == 0 { 2 * ROWS } else { rows };
         Limits { jobs: jobs as usize, segment: SEGMENT, group: group as usize, rows, prefetch }
     }
 }
@@ -121,7 +117,7 @@ pub(super) async fn begin(
 ) -> Result<Box<dyn Decode>> {
     let csv = &options.csv;
     let (dialect, text) = (Dialect::new(csv)?, Text::new(csv.encoding.as_deref())?);
-    let max_record = if csv.max_record == 0 { MAX_RECORD } else { csv.max_record };
+    let max_record = csv.max_record;
     if max_record > MOST_RECORD {
         return Err(Error::argument(format!("CSV: max_record is {max_record}, and at most {MOST_RECORD}")));
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 async fn write_and_read(store: &Store, batch: &RecordBatch, csv: &CsvOptions, compression: Compression) -> RecordBatch {
     let key: Arc<str> = "table".into();
-    let options = EncodeOptions { csv: csv.clone(), ..samples::encode_options(Format::Csv) };
+    let options = EncodeOptions { csv: csv.clone(), ..EncodeOptions::new(Format::Csv) };
     let mut sink = samples::sink(store, &key);
     let mut encoder = encoder(store.service(), &batch.schema(), options).unwrap();
     encoder.write(batch.clone(), &mut sink).await.unwrap();
@@ -23,7 +23,7 @@ async fn write_and_read(store: &Store, batch: &RecordBatch, csv: &CsvOptions, co
         csv: csv.clone(),
         schema: Some(batch.schema()),
         compression,
-        ..samples::decode_options(Format::Csv)
+        ..DecodeOptions::new(Format::Csv)
     };
     let mut reader = open(store, &key, &options, &Trace::new()).await.unwrap();
     let read = reader.next().await.unwrap().unwrap();

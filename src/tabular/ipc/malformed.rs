@@ -3,19 +3,16 @@
 use super::decode::open;
 use crate::error::{Kind, Result};
 use crate::service::Service;
-use crate::stores::{PutMode, PutOptions, Store};
-use crate::tabular::decode::tests::options;
+use crate::stores::Store;
 use crate::tabular::format::{DecodeOptions, Format};
-use crate::tabular::sink::Sink;
+use crate::tabular::samples::put;
 use crate::trace::Trace;
-use crate::transfer::{Compression, WriterOptions};
 use arrow_array::builder::*;
 use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::*;
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use arrow_schema::{DataType, Field, Schema, UnionFields};
-use bytes::Bytes;
 use std::sync::Arc;
 
 struct Bench {
@@ -34,19 +31,8 @@ impl Bench {
 
     fn read(&self, bytes: &[u8], options: &DecodeOptions) -> Result<Vec<RecordBatch>> {
         let key: Arc<str> = "blob".into();
-        let put = PutOptions {
-            mode: PutMode::Overwrite,
-            headers: Default::default(),
-            metadata: Vec::new(),
-            tags: Vec::new(),
-            wants_details: false,
-            rows: None,
-        };
-        let writer = WriterOptions { put, part_size: 0, max_in_flight: 0, compression: Compression::None, level: 0 };
         self.runtime.block_on(async {
-            let mut sink = Sink::new(&self.store, &key, writer).unwrap();
-            sink.write(vec![Bytes::copy_from_slice(bytes)]).await.unwrap();
-            sink.finish(false).await.unwrap();
+            put(&self.store, &key, bytes).await;
             let mut decoder = open(&self.store, &key, options, &Trace::new()).await?;
             let mut batches = Vec::new();
             while let Some(batch) = decoder.next().await? {
@@ -67,7 +53,7 @@ impl Drop for Bench {
 
 fn asked(format: Format, columns: Option<&[&str]>) -> DecodeOptions {
     let columns = columns.map(|columns| columns.iter().map(|name| name.to_string()).collect());
-    DecodeOptions { format, columns, compression: Compression::None, max_prefetch: 16 << 20, ..options() }
+    DecodeOptions { columns, max_prefetch: 16 << 20, ..DecodeOptions::new(format) }
 }
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {

@@ -6,7 +6,8 @@ use crate::service::Service;
 use crate::stores::Store;
 use crate::tabular::encode::Totals;
 use crate::tabular::format::{Codec, EncodeOptions, Format};
-use crate::tabular::parquet::samples::{encode_options, run, sink, table, types};
+use crate::tabular::parquet::samples::{table, types};
+use crate::tabular::samples::{run, sink};
 use crate::tabular::source::Source;
 use crate::trace::Trace;
 use arrow_array::cast::AsArray;
@@ -18,7 +19,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 fn options(format: Format, codec: Codec) -> EncodeOptions {
-    EncodeOptions { format, codec, pairs: vec![("made".into(), "by us".into())], ..encode_options() }
+    EncodeOptions { codec, pairs: vec![("made".into(), "by us".into())], ..EncodeOptions::new(format) }
 }
 
 /// The bytes of a table; what is wrong with it.

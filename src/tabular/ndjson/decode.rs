@@ -27,12 +27,6 @@ const BLOCK: u64 = 4 << 20;
 const LEAST_BLOCK: u64 = 64 << 10;
 /// Bytes that types are inferred from.
 const SAMPLE: u64 = 1 << 20;
-/// Bytes of a record.
-const MOST_LINE: u64 = 16 << 20;
-
-const BATCH_ROWS: u64 = 65_536;
-const BATCH_BYTES: u64 = 64 << 20;
-const MAX_PREFETCH: u64 = 64 << 20;
 
 /// Reads a blob of JSON lines.
 struct Ndjson {
@@ -58,11 +52,11 @@ pub(crate) async fn open(
     trace: &Arc<Trace>,
 ) -> Result<Box<dyn Decode>> {
     let service = store.service.clone();
-    let prefetch = or(options.max_prefetch, MAX_PREFETCH);
+    let prefetch = options.max_prefetch;
     let flow = Flow::open(store, key, options.compression, prefetch / 2, trace);
     let at_once = u64::from(service.settings().compute_threads) + 1;
     let block = (prefetch / 2 / at_once).clamp(LEAST_BLOCK, BLOCK) as usize;
-    let most_line = or(options.csv.max_record, MOST_LINE);
+    let most_line = options.csv.max_record;
     let mut lines = Lines::new(flow, block, most_line);
     let schema = match &options.schema {
         Some(schema) => schema.clone(),
@@ -76,22 +70,18 @@ pub(crate) async fn open(
         is_closed: options.schema.is_none(),
         most_line,
         on_error: options.csv.on_error,
-        batch_rows: usize::try_from(or(options.batch_rows, BATCH_ROWS)).unwrap_or(usize::MAX),
+        batch_rows: usize::try_from(options.batch_rows).unwrap_or(usize::MAX),
         // Several of them wait for their turn.
-        batch_bytes: or(options.batch_bytes, BATCH_BYTES).min(prefetch / at_once).min(MOST_RECORD as u64) as usize,
+        batch_bytes: options.batch_bytes.min(prefetch / at_once).min(MOST_RECORD as u64) as usize,
     });
     let found = Found { schema, rows: None, row_groups: None, statistics: None };
     let blocks = FuturesOrdered::new();
     Ok(Box::new(Ndjson { service, found, plan, lines, blocks, end: None, before: 0, skipped: 0 }))
 }
 
-fn or(given: u64, default: u64) -> u64 {
-    if given == 0 { default } else { given }
-}
-
 /// The schema of the first records: of 1 MiB, or as many as are asked for, as far as the prefetch has room.
 async fn inferred(service: &Shared, lines: &mut Lines, options: &DecodeOptions, prefetch: u64) -> Result<Schema> {
-    let most_line = or(options.csv.max_record, MOST_LINE);
+    let most_line = options.csv.max_record;
     let (rows, most) = match options.csv.infer_rows {
         0 => (u64::MAX, SAMPLE),
         rows => (rows, prefetch),

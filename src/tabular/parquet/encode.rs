@@ -33,11 +33,6 @@ const ROWS_BETWEEN_LOOKS: usize = parquet::file::properties::DEFAULT_WRITE_BATCH
 /// Bytes that are copied on an I/O thread.
 const FEW_BYTES: usize = 64 << 10;
 
-/// Rows of a row group.
-pub(super) fn row_group_rows(options: &EncodeOptions) -> u64 {
-    if options.row_group_rows == 0 { 1 << 20 } else { options.row_group_rows }
-}
-
 /// The encoder of a table of this schema.
 pub(in crate::tabular) fn encoder(
     service: &Arc<Shared>,
@@ -50,15 +45,14 @@ pub(in crate::tabular) fn encoder(
     let file = SerializedFileWriter::new(pages.file(), descriptor.root_schema_ptr(), Arc::new(properties));
     let file = file.map_err(failed)?;
     let factory = ArrowRowGroupWriterFactory::new(&file, schema.clone()).with_page_store_factory(pages);
-    let row_group_bytes = if options.row_group_bytes == 0 { 128 << 20 } else { options.row_group_bytes };
     Ok(Box::new(Encoder {
         service: service.clone(),
         schema,
         changed,
         file: Some(file),
         factory,
-        row_group_rows: usize::try_from(row_group_rows(&options)).unwrap_or(usize::MAX),
-        row_group_bytes: usize::try_from(row_group_bytes).unwrap_or(usize::MAX),
+        row_group_rows: usize::try_from(options.row_group_rows).unwrap_or(usize::MAX),
+        row_group_bytes: usize::try_from(options.row_group_bytes).unwrap_or(usize::MAX),
         waiting: Some(Waiting::default()),
         open: None,
         unsent: Vec::new(),

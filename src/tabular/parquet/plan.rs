@@ -25,8 +25,6 @@ use std::sync::Arc;
 /// Bytes of a page index, and of a bloom filter: larger ones are not looked at.
 const MOST_INDEX: u64 = 64 << 20;
 const MOST_BLOOM: u64 = 32 << 20;
-/// Bytes of one row group, where the caller has named no number.
-const MOST_ROW_GROUP: u64 = 256 << 20;
 /// A column is decoded by itself if it and its like have so many bytes.
 const WORTH_A_JOB: u64 = 1 << 20;
 
@@ -102,7 +100,6 @@ impl Plan {
         for leaf in 0..descriptor.num_columns() {
             leaves[descriptor.get_column_root_idx(leaf)].push(leaf);
         }
-        let or = |number: u64, default: u64| if number == 0 { default } else { number };
         for root in &needed {
             if let Some(leaf) = leaves[*root].iter().find(|leaf| encrypted.contains(leaf)) {
                 let name = descriptor.column(*leaf).path().string();
@@ -119,10 +116,10 @@ impl Plan {
             filter,
             leaves,
             end,
-            batch_rows: or(options.batch_rows, 65_536),
-            batch_bytes: or(options.batch_bytes, 64 << 20),
-            prefetch: or(options.max_prefetch, 64 << 20),
-            most_bytes: or(options.max_prefetch, MOST_ROW_GROUP),
+            batch_rows: options.batch_rows,
+            batch_bytes: options.batch_bytes,
+            prefetch: options.max_prefetch,
+            most_bytes: options.max_row_group,
         })
     }
 

@@ -39,7 +39,7 @@ pub(super) fn properties(schema: &Schema, options: &EncodeOptions) -> Result<Wri
         .set_offset_index_disabled(options.has_no_statistics)
         .set_key_value_metadata(key_values(schema, options));
     for column in &options.columns {
-        builder = with_column(builder, column, &descriptor, super::encode::row_group_rows(options))?;
+        builder = with_column(builder, column, &descriptor, options.row_group_rows)?;
     }
     let mut properties = builder.build();
     // What a reader makes of the file: the crate makes dates of 64 bits of days again, but no seconds.

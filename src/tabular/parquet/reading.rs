@@ -1,19 +1,19 @@
 //! Tests of the decoder: what it leaves out, and what it makes of files that are wrong.
 
-use super::samples::{back, column_options, decode_options, encode_options, run, sink, table, types, write};
+use super::samples::{back, decode_options, encode_options, table, types, write};
 use crate::error::{Kind, Result};
 use crate::service::Service;
 use crate::stores::Store;
 use crate::tabular::decode::Decode;
 use crate::tabular::format::{Codec, ColumnOptions, DecodeOptions, EncodeOptions, Operator, Predicate, Term};
 use crate::tabular::predicate::Filter;
+use crate::tabular::samples::{put, run};
 use crate::trace::Trace;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
 use arrow_array::*;
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
-use bytes::Bytes;
 use fastrand::Rng;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
@@ -22,12 +22,6 @@ use std::sync::Arc;
 
 fn memory(service: &Service) -> Store {
     Store::open(service.shared(), "memory://tables", &[]).unwrap()
-}
-
-async fn put(store: &Store, key: &str, bytes: &[u8]) {
-    let mut sink = sink(store, key);
-    sink.write(vec![Bytes::copy_from_slice(bytes)]).await.unwrap();
-    sink.finish(false).await.unwrap();
 }
 
 async fn open(store: &Store, key: &str, options: &DecodeOptions) -> Result<Box<dyn Decode>> {
@@ -55,10 +49,10 @@ fn every_type_is_read_as_it_was_written() {
     for has_no_dictionary in [false, true] {
         let options = EncodeOptions { row_group_rows: 1000, has_no_dictionary, ..encode_options() };
         run(write(&store, "types", std::slice::from_ref(&all), options)).unwrap();
-        for batch_rows in [0, 7, 1000] {
+        for batch_rows in [7, 1000, 65_536] {
             let options = DecodeOptions { batch_rows, ..decode_options() };
             let batches = run(read_all(&store, "types", &options)).unwrap();
-            assert!(batches.iter().all(|batch| batch_rows == 0 || batch.num_rows() as u64 <= batch_rows));
+            assert!(batches.iter().all(|batch| batch.num_rows() as u64 <= batch_rows));
             assert_eq!(joined(&batches).unwrap(), back(&all));
         }
     }
@@ -104,7 +98,7 @@ fn statistics_are_a_table() {
     let numbers = Int32Array::from(vec![Some(3), None, Some(-5), Some(8)]);
     let texts = StringArray::from(vec!["b", "a", "d", "c"]);
     let batch = RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef), ("t", Arc::new(texts))]).unwrap();
-    let columns = vec![ColumnOptions { has_bloom_filter: true, ..column_options("t") }];
+    let columns = vec![ColumnOptions { has_bloom_filter: true, ..ColumnOptions::new("t") }];
     let options = EncodeOptions { row_group_rows: 2, columns, ..encode_options() };
     run(write(&store, "told", std::slice::from_ref(&batch), options)).unwrap();
     let decoder = run(open(&store, "told", &decode_options())).unwrap();
@@ -126,7 +120,7 @@ fn a_row_group_over_the_budget_names_both_numbers() {
     let store = memory(&service);
     let all = table(&[DataType::Int64, DataType::Utf8], 50_000, 0.0, 13);
     run(write(&store, "large", std::slice::from_ref(&all), encode_options())).unwrap();
-    let options = DecodeOptions { max_prefetch: 10_000, ..decode_options() };
+    let options = DecodeOptions { max_row_group: 10_000, ..decode_options() };
     let error = run(read_all(&store, "large", &options)).unwrap_err();
     assert_eq!(error.kind, Kind::NoSpace);
     assert!(error.message.contains(" 10000 ") && error.message.contains("row group 0 has"), "{}", error.message);
@@ -222,7 +216,7 @@ fn what_is_left_out_was_not_wanted() {
             let predicate = predicate(&batch, &mut rng);
             let Ok(filter) = Filter::new(&predicate, &batch.schema(), None) else { continue };
             let expected = filter.filter(batch.clone(), Some).unwrap();
-            let batch_rows = rng.u64(0..200);
+            let batch_rows = rng.u64(1..200);
             let options = DecodeOptions { predicate: Some(predicate.clone()), batch_rows, ..decode_options() };
             let came = run(read_all(&store, "drawn", &options)).unwrap();
             let came = joined(&came).unwrap_or_else(|| batch.slice(0, 0));
@@ -252,7 +246,7 @@ fn pages_that_are_not_needed_are_not_read() {
     let term = Term { column: "n".to_string(), operator: Operator::Equal, literal: 0 };
     let predicate = Some(Predicate { terms: vec![term], literals });
     // Five pages of each column: with one of each the budget holds.
-    let options = DecodeOptions { predicate, max_prefetch: 600_000, ..decode_options() };
+    let options = DecodeOptions { predicate, max_row_group: 600_000, ..decode_options() };
     let came = joined(&run(read_all(&store, "pages", &options)).unwrap()).unwrap();
     assert_eq!(came, batch.slice(50_000, 1));
     let all = DecodeOptions { predicate: None, ..options };
@@ -266,7 +260,7 @@ fn row_groups_without_a_row_that_is_wanted_are_not_read() {
     let store = memory(&service);
     let numbers = Int32Array::from_iter_values((0..20_000).map(|n| n * 2));
     let batch = RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef)]).unwrap();
-    let columns = vec![ColumnOptions { has_bloom_filter: true, has_no_dictionary: true, ..column_options("n") }];
+    let columns = vec![ColumnOptions { has_bloom_filter: true, has_no_dictionary: true, ..ColumnOptions::new("n") }];
     for (has_no_statistics, wanted, kind) in [
         // Beyond the greatest.
         (false, 40_000, None),
@@ -282,7 +276,7 @@ fn row_groups_without_a_row_that_is_wanted_are_not_read() {
         let term = Term { column: "n".to_string(), operator: Operator::Equal, literal: 0 };
         let predicate = Some(Predicate { terms: vec![term], literals });
         // No page has room.
-        let options = DecodeOptions { predicate, max_prefetch: 1000, ..decode_options() };
+        let options = DecodeOptions { predicate, max_row_group: 1000, ..decode_options() };
         match (run(read_all(&store, "none", &options)), kind) {
             (Ok(batches), None) => assert!(batches.is_empty()),
             (outcome, kind) => assert_eq!(outcome.err().map(|error| error.kind), kind, "{wanted}"),
@@ -302,7 +296,7 @@ fn broken_files_are_errors() {
         let all = types();
         let types: Vec<DataType> = (0..6).map(|_| all[rng.usize(..all.len())].clone()).collect();
         let batch = table(&types, 60, 0.2, round as u64);
-        let columns = vec![ColumnOptions { has_bloom_filter: true, ..column_options("c0") }];
+        let columns = vec![ColumnOptions { has_bloom_filter: true, ..ColumnOptions::new("c0") }];
         let options = EncodeOptions { codec, columns, row_group_rows: 40, ..encode_options() };
         run(write(&store, "good", std::slice::from_ref(&batch), options)).unwrap();
         let good = run(super::writing::bytes_of(&store, "good"));

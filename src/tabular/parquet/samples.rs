@@ -1,11 +1,10 @@
 //! Tables for tests, the same ones in every run.
 
 use super::units::{Dates, held_schema};
-use crate::stores::{PutMode, PutOptions, Store};
+use crate::stores::Store;
 use crate::tabular::encode::{Encode, Totals};
-use crate::tabular::format::{Codec, ColumnOptions, CsvOptions, DecodeOptions, EncodeOptions, Format};
-use crate::tabular::sink::Sink;
-use crate::transfer::{Compression, WriterOptions};
+use crate::tabular::format::{Codec, DecodeOptions, EncodeOptions, Format};
+use crate::tabular::samples::sink;
 use arrow_array::types::*;
 use arrow_array::*;
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer, i256};
@@ -13,64 +12,14 @@ use arrow_schema::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, Time
 use fastrand::Rng;
 use std::sync::Arc;
 
-pub(in crate::tabular) fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
+/// How tests write.
 pub(in crate::tabular) fn encode_options() -> EncodeOptions {
-    EncodeOptions {
-        format: Format::Parquet,
-        codec: Codec::Snappy,
-        level: 0,
-        compression: Compression::None,
-        row_group_rows: 0,
-        row_group_bytes: 0,
-        has_no_dictionary: false,
-        has_no_statistics: false,
-        columns: Vec::new(),
-        pairs: Vec::new(),
-        csv: CsvOptions::default(),
-    }
+    EncodeOptions { codec: Codec::Snappy, ..EncodeOptions::new(Format::Parquet) }
 }
 
+/// How tests read.
 pub(in crate::tabular) fn decode_options() -> DecodeOptions {
-    DecodeOptions {
-        format: Format::Parquet,
-        compression: Compression::None,
-        columns: None,
-        predicate: None,
-        schema: None,
-        row_groups: None,
-        batch_rows: 0,
-        batch_bytes: 0,
-        max_prefetch: 0,
-        is_trusted: false,
-        csv: CsvOptions::default(),
-    }
-}
-
-pub(in crate::tabular) fn column_options(path: &str) -> ColumnOptions {
-    ColumnOptions {
-        path: path.to_string(),
-        codec: None,
-        level: 0,
-        has_bloom_filter: false,
-        has_no_dictionary: false,
-        has_no_statistics: false,
-    }
-}
-
-pub(in crate::tabular) fn sink(store: &Store, key: &str) -> Sink {
-    let put = PutOptions {
-        mode: PutMode::Overwrite,
-        headers: Default::default(),
-        metadata: Vec::new(),
-        tags: Vec::new(),
-        wants_details: false,
-        rows: None,
-    };
-    let options = WriterOptions { put, part_size: 0, max_in_flight: 0, compression: Compression::None, level: 0 };
-    Sink::new(store, &key.into(), options).unwrap()
+    DecodeOptions::new(Format::Parquet)
 }
 
 /// Writes a table, and gives how many bytes it has.

@@ -1,10 +1,11 @@
 //! Tests of the encoder: what it writes is read by the crate's own reader.
 
-use super::samples::{back, column_options, encode_options, run, sink, table, types, write};
+use super::samples::{back, encode_options, table, types, write};
 use crate::error::Kind;
 use crate::service::Service;
 use crate::stores::Store;
 use crate::tabular::format::{Codec, ColumnOptions, EncodeOptions};
+use crate::tabular::samples::{run, sink};
 use crate::tabular::source::Source;
 use crate::trace::Trace;
 use arrow_array::types::{ArrowPrimitiveType, Date64Type, Int32Type, Time32SecondType, TimestampSecondType};
@@ -101,7 +102,7 @@ fn a_file_is_no_larger_than_the_crate_writes_it() {
     writer.write(&all).unwrap();
     writer.close().unwrap();
     // The second is encoded in several slices: there might be no room for all of it.
-    for row_group_bytes in [0, 12 << 20] {
+    for row_group_bytes in [128 << 20, 12 << 20] {
         let options = EncodeOptions { row_group_bytes, ..encode_options() };
         let (totals, size) = run(write(&store, "size", std::slice::from_ref(&all), options)).unwrap();
         assert_eq!(totals.row_groups, 1);
@@ -180,8 +181,8 @@ fn the_options_are_kept() {
     let store = memory(&service);
     let batch = table(&[DataType::Int64, DataType::Utf8, DataType::Utf8], 5000, 0.1, 4);
     let columns = vec![
-        ColumnOptions { has_bloom_filter: true, codec: Some(Codec::Brotli), level: 5, ..column_options("c1") },
-        ColumnOptions { has_no_dictionary: true, has_no_statistics: true, ..column_options("c2") },
+        ColumnOptions { has_bloom_filter: true, codec: Some(Codec::Brotli), level: 5, ..ColumnOptions::new("c1") },
+        ColumnOptions { has_no_dictionary: true, has_no_statistics: true, ..ColumnOptions::new("c2") },
     ];
     let pairs = vec![("made by".to_string(), "a test".to_string())];
     let options = EncodeOptions { codec: Codec::Zstd, level: 3, columns, pairs, ..encode_options() };
@@ -276,7 +277,7 @@ fn wrong_options_are_refused() {
         assert_eq!(kind, Kind::Argument);
         assert!(message.contains(range), "{message}");
     }
-    let columns = vec![column_options("out")];
+    let columns = vec![ColumnOptions::new("out")];
     let (kind, message) = refused(DataType::Int32, EncodeOptions { columns, ..encode_options() });
     assert!(kind == Kind::Argument && message.contains("\"out\""), "{message}");
 }
