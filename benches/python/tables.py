@@ -3,6 +3,7 @@
 usage: tables.py pyarrow|polars|duckdb CASE FOLDER
 """
 
+import keyword
 import os
 import sys
 
@@ -11,6 +12,7 @@ from worker import serve
 BATCH = 32_768
 ROW_GROUP = 262_144
 ROWS = 2_000_000
+ROUNDS = 100
 
 
 def in_folder(folder, name):
@@ -23,12 +25,14 @@ class Pyarrow:
         import pyarrow.csv
         import pyarrow.ipc
         import pyarrow.parquet
+        from pyarrow import cffi
 
         self.arrow = pyarrow
         self.csv, self.ipc, self.parquet = (in_folder(folder, f"table.{end}") for end in ("csv", "arrow", "parquet"))
         self.made = in_folder(folder, "pyarrow.parquet")
-        if "write" in case:
+        if case in ("import", "export") or "write" in case:
             self.table = pyarrow.ipc.open_file(self.ipc).read_all()
+            self.ffi = cffi.ffi
             self.room = pyarrow.allocate_buffer(os.path.getsize(self.ipc) + (1 << 20))
 
     def csv_arrow(self):
@@ -61,6 +65,23 @@ class Pyarrow:
         with self.arrow.ipc.new_file(sink, self.table.schema) as writer:
             writer.write_table(self.table)
 
+    def through_interface(self, is_taken):
+        array, schema = self.ffi.new("struct ArrowArray *"), self.ffi.new("struct ArrowSchema *")
+        array_at, schema_at = (int(self.ffi.cast("uintptr_t", at)) for at in (array, schema))
+        for batch in ROUNDS * self.table.to_batches():
+            if is_taken:
+                batch._export_to_c(array_at, schema_at)
+                self.arrow.RecordBatch._import_from_c(array_at, schema_at)
+            else:
+                batch._export_to_c(array_at)
+                array.release(array)
+
+    def import_(self):
+        self.through_interface(True)
+
+    def export(self):
+        self.through_interface(False)
+
     def ipc_read(self):
         with self.arrow.OSFile(self.ipc) as file:
             reader = self.arrow.ipc.open_file(file)
@@ -76,7 +97,10 @@ class Polars:
         self.csv, self.parquet = in_folder(folder, "table.csv"), in_folder(folder, "table.parquet")
         self.made = in_folder(folder, "polars.parquet")
         if "write" in case:
-            self.frame = polars.read_ipc(in_folder(folder, "table.arrow"), memory_map=False)
+            import pyarrow.ipc
+
+            with pyarrow.OSFile(in_folder(folder, "table.arrow")) as file:
+                self.frame = polars.from_arrow(pyarrow.ipc.open_file(file).read_all())
 
     def csv_arrow(self):
         assert self.polars.read_csv(self.csv, try_parse_dates=True).height == ROWS
@@ -110,7 +134,7 @@ class Duckdb:
             self.duckdb.register("given", table)
 
     def rows_of(self, query):
-        return sum(batch.num_rows for batch in self.duckdb.execute(query).fetch_record_batch(BATCH))
+        return sum(batch.num_rows for batch in self.duckdb.execute(query).to_arrow_reader(BATCH))
 
     def csv_arrow(self):
         assert self.rows_of(f"SELECT * FROM read_csv('{self.csv}')") == ROWS
@@ -136,7 +160,8 @@ class Duckdb:
 def main():
     contender, case, folder = sys.argv[1:]
     work = {"pyarrow": Pyarrow, "polars": Polars, "duckdb": Duckdb}[contender]
-    serve(lambda: getattr(work(case, folder), case.replace("-", "_")))
+    method = case.replace("-", "_")
+    serve(lambda: getattr(work(case, folder), method + "_" * keyword.iskeyword(method)))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ pub(super) type TableImport = unsafe extern "C" fn(
     To<Of>,
     To<Of>,
 ) -> i32;
+pub(super) type TableExport =
+    unsafe extern "C" fn(*const c_void, usize, To<FFI_ArrowSchema>, To<FFI_ArrowArray>, To<Of>) -> i32;
 pub(super) type TablePut =
     unsafe extern "C" fn(*const c_void, Of, Text, *const c_void, *const WriteOptions, u64, To<u64>, To<Of>) -> i32;
 pub(super) type TableConvert =
@@ -100,6 +102,7 @@ pub struct Library {
     pub(super) folder_upload: FolderMove,
     pub(super) folder_download: FolderMove,
     pub(super) table_import: TableImport,
+    pub(super) table_export_chunk: TableExport,
     pub(super) table_put: TablePut,
     pub(super) table_convert: TableConvert,
     pub(super) table_free: Free,
@@ -157,6 +160,7 @@ impl Library {
             folder_upload: function(loaded, "folder_upload")?,
             folder_download: function(loaded, "folder_download")?,
             table_import: function(loaded, "table_import")?,
+            table_export_chunk: function(loaded, "table_export_chunk")?,
             table_put: function(loaded, "table_put")?,
             table_convert: function(loaded, "table_convert")?,
             table_free: function(loaded, "table_free")?,

@@ -147,6 +147,18 @@ impl Drop for TableReader {
     }
 }
 
+impl Table {
+    /// One chunk.
+    pub fn export(&self, index: usize) -> FFI_ArrowArray {
+        let (mut array, mut error) = (FFI_ArrowArray::empty(), null_mut());
+        // SAFETY: the handle is alive; the array receives what it owns from then on.
+        let status =
+            unsafe { (self.library.table_export_chunk)(self.handle, index, null_mut(), &mut array, &mut error) };
+        self.library.must(status, error, "exporting a chunk");
+        array
+    }
+}
+
 fn exported(batch: &RecordBatch) -> FFI_ArrowArray {
     FFI_ArrowArray::new(&StructArray::from(batch.clone()).to_data())
 }

@@ -50,10 +50,16 @@ pub enum Verb {
     WriteIpcChecked,
     /// An IPC file becomes batches, which are dropped as they come.
     ReadIpc,
+    /// Each batch is taken through the C Data Interface and let go. The library believes what it is given.
+    Import,
+    /// The same, and the library checks every value.
+    ImportChecked,
+    /// Each batch is given through the C Data Interface and let go.
+    Export,
 }
 
 impl Verb {
-    const ALL: [Verb; 9] = [
+    const ALL: [Verb; 12] = [
         Verb::CsvToArrow,
         Verb::CsvToParquet,
         Verb::WriteSnappy,
@@ -63,6 +69,9 @@ impl Verb {
         Verb::WriteIpc,
         Verb::WriteIpcChecked,
         Verb::ReadIpc,
+        Verb::Import,
+        Verb::ImportChecked,
+        Verb::Export,
     ];
 
     /// For `--case`, and for the worker.
@@ -77,6 +86,9 @@ impl Verb {
             Verb::WriteIpc => "ipc-write",
             Verb::WriteIpcChecked => "ipc-write-checked",
             Verb::ReadIpc => "ipc-read",
+            Verb::Import => "import",
+            Verb::ImportChecked => "import-checked",
+            Verb::Export => "export",
         }
     }
 
@@ -95,19 +107,36 @@ impl Verb {
             Verb::WriteIpc => "IPC file from trusted chunks, in memory",
             Verb::WriteIpcChecked => "IPC file from chunks that are checked, in memory",
             Verb::ReadIpc => "IPC file to Arrow",
+            Verb::Import => "import of trusted batches",
+            Verb::ImportChecked => "import of batches that are checked",
+            Verb::Export => "export of batches",
         }
     }
 
     fn rivals(self) -> &'static [&'static str] {
         match self {
-            Verb::WriteIpc | Verb::ReadIpc => &[PYARROW],
-            Verb::WriteIpcChecked => &[],
+            Verb::WriteIpc | Verb::ReadIpc | Verb::Import | Verb::Export => &[PYARROW],
+            Verb::WriteIpcChecked | Verb::ImportChecked => &[],
             _ => &[PYARROW, POLARS, DUCKDB],
         }
     }
 
-    fn is_in_memory(self) -> bool {
-        matches!(self, Verb::WriteIpc | Verb::WriteIpcChecked)
+    /// Whether all bytes of the table are copied or looked at in memory, for which copying them is the floor.
+    fn has_floor(self) -> bool {
+        matches!(self, Verb::WriteIpc | Verb::WriteIpcChecked | Verb::ImportChecked)
+    }
+
+    /// How often a run does it: what takes microseconds is done again and again.
+    fn rounds(self) -> usize {
+        if matches!(self, Verb::Import | Verb::Export) { 100 } else { 1 }
+    }
+
+    /// What a run is counted in, and how many of these it does.
+    fn things(self) -> (&'static str, usize) {
+        match self {
+            Verb::Import | Verb::ImportChecked | Verb::Export => ("batch", self.rounds() * data::ROWS.div_ceil(BATCH)),
+            _ => ("1000 rows", data::ROWS / 1000),
+        }
     }
 
     /// What the library is meant to cost at most, in times of a contender.
@@ -121,7 +150,8 @@ impl Verb {
             Verb::WriteIpc => &[(MEMCPY, 1.2)],
             // What is checked is also written: 3.5 beside the 1.2 of the case before.
             Verb::WriteIpcChecked => &[(MEMCPY, 4.7)],
-            Verb::ReadIpc => &[],
+            Verb::ImportChecked => &[(MEMCPY, 3.5)],
+            Verb::ReadIpc | Verb::Import | Verb::Export => &[],
         }
     }
 }
@@ -193,7 +223,7 @@ fn measure(rivals: &Rivals, scene: &Scene, choice: &Choice<'_>, targets: &mut Ta
     let (id, place) = (format!("tables/{}", verb.id()), scene.folder.display().to_string());
     let here = |role, name| Contender::here(rivals, role, name, &id, &place);
     let mut all = vec![here(Role::Ours, OURS), here(Role::Rival, CRATES)];
-    if verb.is_in_memory() {
+    if verb.has_floor() {
         all.insert(0, here(Role::Floor, MEMCPY));
     }
     let python = rivals::tables();
@@ -204,8 +234,9 @@ fn measure(rivals: &Rivals, scene: &Scene, choice: &Choice<'_>, targets: &mut Ta
             Contender::new(Role::Rival, name, command)
         }));
     }
-    let contest = Contest::run((verb.name(), data::ROWS / 1000), all, choice, || (), |_| ());
-    contest.print("1000 rows", &[MEMCPY, CRATES, POLARS], &[python]);
+    let (thing, count) = verb.things();
+    let contest = Contest::run((verb.name(), count), all, choice, || (), |_| ());
+    contest.print(thing, &[MEMCPY, CRATES, POLARS], &[python]);
     contest.aim(verb.limits(), targets);
     if let (Verb::CsvToArrow, Some(ours)) = (verb, contest.measured.named(OURS)) {
         targets.at_most("CSV to Arrow: wall s", 0.3, contest.measured.seconds(ours, Clock::Wall));

@@ -1,6 +1,8 @@
 //! The library.
 
 use std::ffi::CString;
+use std::rc::Rc;
+use std::{iter, slice};
 
 use super::data::{self, ROWS};
 use super::{BATCH, ROW_GROUP, Scene, Verb, raw};
@@ -22,7 +24,9 @@ struct Ours {
 pub fn of(library: &'static Library, scene: Scene) -> Box<dyn Work> {
     let service = Service::new(library, &ServiceOptions::default());
     let files = service.open(&format!("file://{}", scene.folder().display()), &[]);
-    let ours = Ours { queue: service.queue(8, Wake::None), files, memory: service.open("memory://", &[]), service };
+    let memory = service.open("memory://tables", &[]);
+    // Shared, so that a closure that uses one of the fields keeps all of them.
+    let ours = Rc::new(Ours { queue: service.queue(8, Wake::None), files, memory, service });
     let key = |name: &str| CString::new(name).expect("no NUL");
     let (csv, ipc, parquet) = (key("table.csv"), key("table.arrow"), key("table.parquet"));
     let made = key("blobferry.parquet");
@@ -65,5 +69,22 @@ pub fn of(library: &'static Library, scene: Scene) -> Box<dyn Work> {
             let reader = ours.files.table_reader(&ipc, None, BATCH as u64);
             assert_eq!(ours.queue.read_table(&reader), ROWS as u64);
         })),
+        Verb::Import | Verb::ImportChecked => {
+            let (batches, is_trusted) = (raw::load(&scene), scene.verb == Verb::Import);
+            Box::new(Plain(move || {
+                for batch in iter::repeat_n(&batches, scene.verb.rounds()).flatten() {
+                    drop(ours.service.import(&schema, slice::from_ref(batch), is_trusted));
+                }
+            }))
+        }
+        Verb::Export => {
+            let batches = raw::load(&scene);
+            let table = ours.service.import(&schema, &batches, true);
+            Box::new(Plain(move || {
+                for index in iter::repeat_n(0..batches.len(), scene.verb.rounds()).flatten() {
+                    drop(table.export(index));
+                }
+            }))
+        }
     }
 }

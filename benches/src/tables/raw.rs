@@ -1,11 +1,13 @@
 //! The crates that the library wraps, as their own documentation shows them.
+#![expect(unsafe_code, reason = "the C Data Interface")]
 
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::Path;
-use std::thread;
+use std::{iter, thread};
 
-use arrow_array::RecordBatch;
+use arrow_array::ffi::{self, FFI_ArrowArray, FFI_ArrowSchema};
+use arrow_array::{Array, RecordBatch, StructArray};
 use arrow_csv::ReaderBuilder;
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
@@ -43,6 +45,7 @@ pub fn of(scene: Scene) -> Box<dyn Work> {
             let rows: usize = ipc(&scene.ipc()).map(|batch| batch.num_rows()).sum();
             assert_eq!(rows, ROWS);
         })),
+        Verb::Import | Verb::ImportChecked | Verb::Export => interface(&scene),
     }
 }
 
@@ -91,6 +94,25 @@ pub fn write_parquet(path: &Path, batches: impl Iterator<Item = RecordBatch>, co
 fn write(scene: Scene, compression: Compression) -> Box<dyn Work> {
     let batches = load(&scene);
     Box::new(Plain(move || write_parquet(&scene.made("arrow-rs.parquet"), batches.iter().cloned(), compression)))
+}
+
+/// Each batch through the C Data Interface, as far as the case goes.
+fn interface(scene: &Scene) -> Box<dyn Work> {
+    let (batches, verb) = (load(scene), scene.verb);
+    Box::new(Plain(move || {
+        for batch in iter::repeat_n(&batches, verb.rounds()).flatten() {
+            let array = FFI_ArrowArray::new(&StructArray::from(batch.clone()).to_data());
+            if verb == Verb::Export {
+                continue;
+            }
+            let schema = FFI_ArrowSchema::try_from(batch.schema_ref().as_ref()).expect("a schema");
+            // SAFETY: both are of the crate itself.
+            let data = unsafe { ffi::from_ffi(array, &schema) }.expect("an array");
+            if verb == Verb::ImportChecked {
+                data.validate_full().expect("an array");
+            }
+        }
+    }))
 }
 
 /// Each of two threads reads every other row group.
