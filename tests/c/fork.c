@@ -183,11 +183,7 @@ static _Noreturn void leave(int status) {
 #else
   bool leaks_are_looked_for = under_valgrind();
 #endif
-  if (leaks_are_looked_for) {
-    /* They would be found: what only the parent's threads point to. So this process becomes another one. */
-    fflush(NULL);
-    execlp(status == 0 ? "true" : "false", "child", (char *)NULL);
-  }
+  if (leaks_are_looked_for) leave_as_another(status == 0);
   exit(status);
 }
 
