@@ -7,6 +7,7 @@
 //! request still exist.
 
 mod lent;
+mod mapped;
 mod owned;
 
 pub use lent::{Lent, LentMut};

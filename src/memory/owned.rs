@@ -3,19 +3,19 @@
 
 use super::Loan;
 use super::lent::{Lent, LentMut};
+use super::mapped::{map, unmap};
 use crate::error::{Error, Kind, Result};
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// From so many bytes on, memory is mapped by itself, and goes back to the system when it is let go. Allocators keep such
-/// blocks, in pools of each thread that has asked for one, and parts of objects come on many threads: what a program
-/// held would be several times what it was told that a transfer holds.
+/// From so many bytes on, memory is mapped by itself. Allocators keep such blocks in pools of each thread that has asked
+/// for one, and parts of objects come on many threads: what a program held would be several times what it was told that
+/// a transfer holds.
 const MAPPED: usize = 1 << 20;
 
 /// Bytes that live for as long as somebody has them. They are written first, through the one [`LentMut`] they come
@@ -50,37 +50,35 @@ impl Drop for Block {
     }
 }
 
-/// Memory of a layout that is not empty, all zero. None where there is none.
-fn zeroed(layout: Layout) -> Option<NonNull<u8>> {
+/// Memory of a layout that is not empty, all of it initialized; none where there is none. The last byte is zero, which
+/// nobody writes.
+fn initialized(layout: Layout) -> Option<NonNull<u8>> {
     if layout.size() < MAPPED {
         // SAFETY: the layout is not empty.
         return NonNull::new(unsafe { alloc_zeroed(layout) });
     }
-    // SAFETY: a mapping of its own, at a place that the system chooses.
-    let data =
-        unsafe { mmap_anonymous(null_mut(), layout.size(), ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE) };
-    data.ok().and_then(|data| NonNull::new(data.cast()))
+    map(layout.size())
 }
 
 /// # Safety
 ///
-/// `data` is what [`zeroed`] gave for this layout, and nobody has it any more.
+/// `data` is what [`initialized`] gave for this layout, and nobody has it any more.
 unsafe fn release(data: NonNull<u8>, layout: Layout) {
     if layout.size() < MAPPED {
         // SAFETY: allocated with this layout, says the caller.
         return unsafe { dealloc(data.as_ptr(), layout) };
     }
-    // SAFETY: a whole mapping, which nobody has any more, says the caller. It fails for no such mapping.
-    let _ = unsafe { munmap(data.as_ptr().cast(), layout.size()) };
+    // SAFETY: mapped with this size, says the caller.
+    unsafe { unmap(data, layout.size()) };
 }
 
 impl Memory {
-    /// `size` bytes, all zero, with a NUL byte behind them, and the way to write them. Fails where there is no such
-    /// memory. What is never touched takes none.
+    /// `size` bytes, zero or what they held before, with a NUL byte behind them, and the way to write them. Fails where
+    /// there is no such memory. What is never touched takes none.
     pub(crate) fn reserve(size: usize) -> Result<(Memory, LentMut)> {
         let no_space = || Error::new(Kind::NoSpace, format!("{size} bytes do not fit into memory"));
         let layout = size.checked_add(1).and_then(|whole| Layout::array::<u8>(whole).ok()).ok_or_else(no_space)?;
-        let data = zeroed(layout).ok_or_else(no_space)?;
+        let data = initialized(layout).ok_or_else(no_space)?;
         let memory = Memory(Arc::new(Block { data, size, layout, writers: AtomicUsize::new(0) }));
         let target = LentMut::of(Writing::new(&memory), data.as_ptr(), size);
         Ok((memory, target))
