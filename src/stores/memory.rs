@@ -1,11 +1,11 @@
 //! `memory://`: objects in the memory of the process, by name within a service.
 
+use super::content::{Content, Growing};
 use super::{Backend, Blob, CopyOptions, Draft, Found, Keys, PutMode, PutOptions, Step, Stop, can};
 use crate::error::{Error, Kind, Result};
 use crate::memory::{CHUNK, Lent, LentMut, Loan};
 use crate::outcome::{Details, Done, Rows};
 use crate::service::Shared;
-use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -24,7 +24,7 @@ pub(super) fn open(service: &Shared, url: &Url, text: &str) -> Result<Arc<Memory
 }
 
 struct Object {
-    data: Bytes,
+    data: Arc<Content>,
     details: Details,
 }
 
@@ -50,14 +50,14 @@ impl MemoryStore {
         found.ok_or_else(|| Error::new(Kind::NotFound, "there is no such object"))
     }
 
-    fn insert(&self, key: &str, data: Vec<u8>, options: &PutOptions) -> Result<Done> {
+    fn insert(&self, key: &str, data: Growing, options: &PutOptions) -> Result<Done> {
         let mut objects = self.0.write().unwrap_or_else(PoisonError::into_inner);
         check_mode(&options.mode, objects.by_key.get(key.as_bytes()).map(|object| &**object))?;
         objects.puts += 1;
         let mut metadata = options.metadata.clone();
         metadata.sort();
         let details = Details {
-            size: data.len() as u64,
+            size: data.size() as u64,
             revision: Some(objects.puts.to_string()),
             last_modified_ns: now_ns(),
             version: None,
@@ -65,7 +65,7 @@ impl MemoryStore {
             metadata,
             rows: Rows::default(),
         };
-        let object = Arc::new(Object { data: data.into(), details: details.clone() });
+        let object = Arc::new(Object { data: Arc::new(data.end()), details: details.clone() });
         let replaced = objects.by_key.insert(key.as_bytes().to_vec(), object);
         // Freed after the lock is, as the last copy of a large object takes its time.
         drop(objects);
@@ -94,7 +94,7 @@ impl MemoryStore {
     /// A copy or a rename: no bytes are copied. Freeing what was there takes its time.
     fn step(&self, from: &Arc<str>, to: &Arc<str>, moves: bool, options: CopyOptions, loan: Loan) -> Step<()> {
         let (store, from, to) = (self.clone(), from.clone(), to.clone());
-        let is_small = store.find(&to).map_or(true, |present| present.data.len() <= CHUNK);
+        let is_small = store.find(&to).map_or(true, |present| present.data.size() <= CHUNK);
         let act = move || {
             loan.commit(|| store.duplicate(&from, &to, moves, options).map_err(Box::new))?;
             Ok(())
@@ -103,13 +103,15 @@ impl MemoryStore {
     }
 
     pub(super) fn write(&self, key: &str, source: &Lent, options: &PutOptions) -> Result<()> {
-        let mut data = Vec::new();
-        // More memory than there is must be an error, not an abort.
-        data.try_reserve_exact(source.size())
-            .map_err(|_| Error::new(Kind::NoSpace, format!("{} bytes do not fit into memory", source.size())))?;
-        for offset in (0..source.size()).step_by(CHUNK) {
-            source.append_to(offset, CHUNK.min(source.size() - offset), &mut data)?;
+        let (mut data, mut pushed, size) = (Growing::default(), Ok(()), source.size());
+        for offset in (0..size).step_by(CHUNK) {
+            source.look_at(offset, CHUNK.min(size - offset), |bytes| {
+                if pushed.is_ok() {
+                    pushed = data.push(bytes, size);
+                }
+            })?;
         }
+        pushed?;
         source.loan().commit(|| self.insert(key, data, options).map_err(Box::new))?;
         Ok(())
     }
@@ -137,7 +139,7 @@ fn now_ns() -> Option<i64> {
 
 impl Blob for Object {
     fn size(&self) -> u64 {
-        self.data.len() as u64
+        self.data.size() as u64
     }
 
     fn details(&self) -> Details {
@@ -145,9 +147,7 @@ impl Blob for Object {
     }
 
     fn read(&self, offset: u64, target: &mut LentMut) -> Result<()> {
-        let from = offset as usize;
-        target.copy_from(0, &self.data[from..from + target.size()])?;
-        Ok(())
+        self.data.read(offset as usize, target)
     }
 }
 
@@ -185,7 +185,7 @@ impl Backend for MemoryStore {
     }
 
     fn draft(&self, key: &Arc<str>) -> Step<Box<dyn Draft>> {
-        Step::Now(Ok(Box::new(MemoryDraft { store: self.clone(), key: key.clone(), data: Vec::new() })))
+        Step::Now(Ok(Box::new(MemoryDraft { store: self.clone(), key: key.clone(), data: Growing::default() })))
     }
 
     fn delete(&self, key: &Arc<str>, loan: Loan) -> Step<()> {
@@ -196,7 +196,7 @@ impl Backend for MemoryStore {
         });
         match (committed, deleted) {
             // Freeing it takes its time.
-            (Ok(()), Some(object)) if object.data.len() > CHUNK => Step::on_pool(move || {
+            (Ok(()), Some(object)) if object.data.size() > CHUNK => Step::on_pool(move || {
                 drop(object);
                 Ok(())
             }),
@@ -227,17 +227,12 @@ impl Backend for MemoryStore {
 struct MemoryDraft {
     store: MemoryStore,
     key: Arc<str>,
-    data: Vec<u8>,
+    data: Growing,
 }
 
 impl Draft for MemoryDraft {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.data.try_reserve(bytes.len()).map_err(|_| {
-            let size = self.data.len() + bytes.len();
-            Error::new(Kind::NoSpace, format!("{size} bytes do not fit into memory"))
-        })?;
-        self.data.extend_from_slice(bytes);
-        Ok(())
+        self.data.push(bytes, 0)
     }
 
     fn publish(self: Box<Self>, options: &PutOptions, loan: &Loan) -> Result<()> {

@@ -8,6 +8,7 @@ mod options;
 pub(crate) mod remote;
 mod wanted;
 
+mod content;
 #[cfg(feature = "faults")]
 mod faults;
 
