@@ -251,8 +251,10 @@ pub(super) fn copied(pieces: Vec<Bytes>) -> Result<Bytes> {
     Ok(Bytes::from_owner(Owned(memory)))
 }
 
-/// Bytes of a part of a file, or of what is in memory.
-const NEAR_PART: u64 = 4 << 20;
+/// Bytes of a part of a file, or of what is in memory, and of those that are held ahead: they come sooner than they are
+/// worked on, and few of them stay in the processor's caches until then.
+const NEAR_PART: u64 = 1 << 20;
+const NEAR_PREFETCH: u64 = 4 << 20;
 
 /// The bytes of an object in order, fetched ahead and decompressed.
 pub(crate) struct Flow {
@@ -271,9 +273,9 @@ impl Flow {
         max_prefetch: u64,
         trace: &Arc<Trace>,
     ) -> Flow {
-        let part_size = match &store.reach {
-            Reach::Near(_) => store.part_size.min(NEAR_PART),
-            Reach::Far(_) => store.part_size,
+        let (part_size, max_prefetch) = match &store.reach {
+            Reach::Near(_) => (store.part_size.min(NEAR_PART), max_prefetch.min(NEAR_PREFETCH)),
+            Reach::Far(_) => (store.part_size, max_prefetch),
         };
         let plan = Plan {
             service: store.service.clone(),
