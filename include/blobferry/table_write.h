@@ -45,7 +45,9 @@
  * PARQUET. Small chunks are collected, copied, to at least 128k rows or 16 MiB, so
  * that they are encoded well. A row group ends at `row_group_rows`, or when what is
  * encoded of it would exceed `row_group_bytes`; until then it is held in memory,
- * encoded, as a row group is columns one behind the other.
+ * encoded, as a row group is columns one behind the other. A column whose dictionary was
+ * full in one row group has none in the next, if the values that begin it are nearly all
+ * different.
  *
  * CSV, NDJSON. All of the blob may be compressed with gzip or zstd (`compression`).
  */

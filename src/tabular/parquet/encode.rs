@@ -1,6 +1,7 @@
 //! Writes batches as row groups. The columns of a row group are encoded in parallel.
 
 use super::compact::{Waiting, column_size, column_slices, size};
+use super::dictionaries::{Dictionaries, are_distinct};
 use super::output::{Output, Pages};
 use super::properties::{Written, properties};
 use super::units;
@@ -14,9 +15,7 @@ use arrow_schema::{DataType, FieldRef, SchemaRef};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::{join, join_all};
-use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves,
-};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, compute_leaves};
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 use std::collections::VecDeque;
@@ -42,15 +41,16 @@ pub(in crate::tabular) fn encoder(
     let changed = Arc::from(units::changed(schema));
     let Written { descriptor, properties, schema } = properties(schema, &options)?;
     let pages = Arc::new(Pages::default());
-    let file = SerializedFileWriter::new(pages.file(), descriptor.root_schema_ptr(), Arc::new(properties));
+    let properties = Arc::new(properties);
+    let file = SerializedFileWriter::new(pages.file(), descriptor.root_schema_ptr(), properties.clone());
     let file = file.map_err(failed)?;
-    let factory = ArrowRowGroupWriterFactory::new(&file, schema.clone()).with_page_store_factory(pages);
+    let dictionaries = Dictionaries::new(&schema, descriptor, properties, pages)?;
     Ok(Box::new(Encoder {
         service: service.clone(),
         schema,
         changed,
         file: Some(file),
-        factory,
+        dictionaries,
         row_group_rows: usize::try_from(options.row_group_rows).unwrap_or(usize::MAX),
         row_group_bytes: usize::try_from(options.row_group_bytes).unwrap_or(usize::MAX),
         waiting: Some(Waiting::default()),
@@ -76,7 +76,7 @@ struct Encoder {
     changed: Arc<[usize]>,
     /// None: lost with a job that failed.
     file: Option<SerializedFileWriter<Output>>,
-    factory: ArrowRowGroupWriterFactory,
+    dictionaries: Dictionaries,
     row_group_rows: usize,
     row_group_bytes: usize,
     /// None: lost with a job that failed.
@@ -162,11 +162,11 @@ impl Encoder {
     /// Encodes batches, row group after row group, and sends what the ones that are full have become.
     async fn encode(&mut self, batches: Vec<RecordBatch>, sink: &mut Sink) -> Result<()> {
         let mut batches = VecDeque::from(batches);
-        loop {
-            let pieces = self.next_pieces(&mut batches)?;
-            if pieces.is_empty() {
-                return Ok(());
+        while let Some(first) = batches.front() {
+            if self.open.is_none() {
+                self.open = Some(self.new_row_group(first.clone()).await?);
             }
+            let pieces = self.next_pieces(&mut batches)?;
             let unsent = std::mem::take(&mut self.unsent);
             // Both end, whatever becomes of the other: nothing refers to the batches after this.
             let (sent, encoded) = join(sink.write(unsent), self.encode_pieces(pieces)).await;
@@ -176,16 +176,31 @@ impl Encoder {
                 self.close_row_group().await?;
             }
         }
+        Ok(())
+    }
+
+    /// A row group that begins with these rows.
+    async fn new_row_group(&mut self, first: RecordBatch) -> Result<RowGroup> {
+        let samples = self.dictionaries.samples(&first);
+        let has_samples = !samples.is_empty();
+        drop(first);
+        let look = move || {
+            let distinct = samples.into_iter().filter(|(_, values)| are_distinct(values));
+            Ok(distinct.map(|(index, _)| index).collect())
+        };
+        let without = if has_samples { self.service.compute.run(look).await? } else { Vec::new() };
+        let index = usize::try_from(self.totals.row_groups).unwrap_or(usize::MAX);
+        let mut writers = self.dictionaries.factory(without)?.create_column_writers(index).map_err(failed)?.into_iter();
+        let fields = self.schema.fields().iter();
+        let columns = fields.map(|field| writers.by_ref().take(leaves(field.data_type())).collect()).collect();
+        Ok(RowGroup { columns, rows: 0, bytes: 0 })
     }
 
     /// Rows from the front that are encoded at once: as many as the row group has room for.
-    fn next_pieces(&mut self, batches: &mut VecDeque<RecordBatch>) -> Result<Vec<RecordBatch>> {
+    fn next_pieces(&self, batches: &mut VecDeque<RecordBatch>) -> Result<Vec<RecordBatch>> {
         let Some(first) = batches.front() else { return Ok(Vec::new()) };
         let row_size = size(first).div_ceil(first.num_rows().max(1)).max(1);
-        let open = match &mut self.open {
-            Some(open) => open,
-            none => none.insert(new_row_group(&self.factory, &self.schema, self.totals.row_groups)?),
-        };
+        let open = self.open.as_ref().ok_or_else(broken)?;
         let encoded_size = if open.rows == 0 { row_size } else { open.bytes.div_ceil(open.rows).max(1) };
         let fit = self.row_group_bytes.saturating_sub(open.bytes) / encoded_size;
         let fewest = (BYTES_AT_ONCE.min(self.row_group_bytes) / row_size).clamp(1, ROWS_AT_ONCE);
@@ -243,6 +258,7 @@ impl Encoder {
         let chunks: Result<Vec<ArrowColumnChunk>> =
             join_all(open.columns.into_iter().flatten().map(close)).await.into_iter().collect();
         let chunks = chunks?;
+        self.dictionaries.learn(&chunks);
         let append = move || {
             let mut row_group = file.next_row_group().map_err(failed)?;
             for chunk in chunks {
@@ -264,15 +280,8 @@ fn size_of_writer(writer: &ArrowColumnWriter) -> usize {
     writer.get_estimated_total_bytes().max(writer.memory_size())
 }
 
-fn new_row_group(factory: &ArrowRowGroupWriterFactory, schema: &SchemaRef, index: u64) -> Result<RowGroup> {
-    let index = usize::try_from(index).unwrap_or(usize::MAX);
-    let mut writers = factory.create_column_writers(index).map_err(failed)?.into_iter();
-    let columns = schema.fields().iter().map(|field| writers.by_ref().take(leaves(field.data_type())).collect());
-    Ok(RowGroup { columns: columns.collect(), rows: 0, bytes: 0 })
-}
-
 /// Columns of Parquet that a column of this type becomes.
-fn leaves(data_type: &DataType) -> usize {
+pub(super) fn leaves(data_type: &DataType) -> usize {
     match data_type {
         DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
         DataType::List(item)

@@ -19,6 +19,7 @@ mod codec;
 mod compact;
 mod decode;
 mod delta;
+mod dictionaries;
 mod encode;
 mod footer;
 mod header;

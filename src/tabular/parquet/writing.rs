@@ -112,6 +112,42 @@ fn a_file_is_no_larger_than_the_crate_writes_it() {
 }
 
 #[test]
+fn a_column_whose_dictionary_was_full_has_none_until_its_values_come_again() {
+    let service = Service::new(Default::default()).unwrap();
+    let store = memory(&service);
+    let (rows, group) = (600_000, 150_000);
+    let unique = |n: i64| n.wrapping_mul(0x1e37_79b9_7f4a_7c15);
+    let changing = Int64Array::from_iter((0..rows).map(|n| match n {
+        _ if n % 20 == 7 => None,
+        _ if n < 3 * group => Some(unique(n)),
+        _ => Some(n % 10),
+    }));
+    let texts = StringArray::from_iter_values((0..rows).map(|n| format!("text {}", unique(n))));
+    let few = StringArray::from_iter_values((0..rows).map(|n| ["a", "b", "c"][n as usize % 3]));
+    let columns: [(&str, ArrayRef); 3] = [("n", Arc::new(changing)), ("t", Arc::new(texts)), ("f", Arc::new(few))];
+    let all = RecordBatch::try_from_iter(columns).unwrap();
+    let options = EncodeOptions { row_group_rows: group as u64, ..encode_options() };
+    let (_, size) = run(write(&store, "unique", std::slice::from_ref(&all), options)).unwrap();
+    let (came, metadata) = read(run(bytes_of(&store, "unique")));
+    assert_eq!(came, all);
+    let has_dictionary = |column: usize| {
+        let groups = metadata.row_groups().iter();
+        groups.map(|group| group.column(column).dictionary_page_offset().is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(has_dictionary(0), [true, false, false, true]);
+    assert_eq!(has_dictionary(1), [true, false, false, false]);
+    assert_eq!(has_dictionary(2), [true; 4]);
+    let mut theirs = Vec::new();
+    let properties = WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY);
+    let properties = properties.set_max_row_group_row_count(Some(group as usize)).build();
+    let mut writer = ArrowWriter::try_new(&mut theirs, all.schema(), Some(properties)).unwrap();
+    writer.write(&all).unwrap();
+    writer.close().unwrap();
+    assert!(size <= theirs.len() as u64, "{size} {}", theirs.len());
+    service.free();
+}
+
+#[test]
 fn row_groups_end_at_their_size() {
     let service = Service::new(Default::default()).unwrap();
     let store = memory(&service);
