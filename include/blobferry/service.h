@@ -157,7 +157,8 @@ BLOBFERRY_API blobferry_status_t blobferry_service_drain(blobferry_service_t *se
  * before or after it: a queue still gives its completions, then
  * BLOBFERRY_E_CLOSED; a store refuses with BLOBFERRY_E_CLOSED. Called on a
  * thread of the library (inside a completion callback), it does not wait: a
- * thread made for it does.
+ * thread made for it does. Of the memory that transfers had, the process keeps up to
+ * 32 MiB for those of its other services.
  *
  * @param service  given; NULL does nothing
  *
