@@ -25,6 +25,8 @@ pub const ROW_GROUP: usize = 262_144;
 
 const CRATES: &str = "arrow-rs";
 const MEMCPY: &str = "memcpy";
+/// What a store in memory cannot do without: a new object has new memory.
+const NEW_MEMCPY: &str = "memcpy to new memory";
 const PYARROW: &str = "pyarrow";
 const POLARS: &str = "polars";
 const DUCKDB: &str = "duckdb";
@@ -226,6 +228,9 @@ fn measure(rivals: &Rivals, scene: &Scene, choice: &Choice<'_>, targets: &mut Ta
     if verb.has_floor() {
         all.insert(0, here(Role::Floor, MEMCPY));
     }
+    if matches!(verb, Verb::WriteIpc | Verb::WriteIpcChecked) {
+        all.insert(1, here(Role::Floor, NEW_MEMCPY));
+    }
     let python = rivals::tables();
     if let Ok(python) = &python {
         all.extend(verb.rivals().iter().map(|name| {
@@ -236,7 +241,7 @@ fn measure(rivals: &Rivals, scene: &Scene, choice: &Choice<'_>, targets: &mut Ta
     }
     let (thing, count) = verb.things();
     let contest = Contest::run((verb.name(), count), all, choice, || (), |_| ());
-    contest.print(thing, &[MEMCPY, CRATES, POLARS], &[python]);
+    contest.print(thing, &[MEMCPY, NEW_MEMCPY, CRATES, POLARS], &[python]);
     contest.aim(verb.limits(), targets);
     if let (Verb::CsvToArrow, Some(ours)) = (verb, contest.measured.named(OURS)) {
         targets.at_most("CSV to Arrow: wall s", 0.3, contest.measured.seconds(ours, Clock::Wall));
@@ -267,6 +272,7 @@ pub fn work(library: &'static Library, case: &str, contender: &str, folder: &str
         OURS => ours::of(library, scene),
         CRATES => raw::of(scene),
         MEMCPY => raw::memcpy(&scene),
+        NEW_MEMCPY => raw::memcpy_to_new(&scene),
         _ => return None,
     })
 }

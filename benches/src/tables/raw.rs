@@ -56,6 +56,12 @@ pub fn memcpy(scene: &Scene) -> Box<dyn Work> {
     Box::new(Plain(move || std::hint::black_box(&mut copy[..]).copy_from_slice(std::hint::black_box(&bytes))))
 }
 
+/// The same, into memory that is new each time.
+pub fn memcpy_to_new(scene: &Scene) -> Box<dyn Work> {
+    let bytes = std::fs::read(scene.ipc()).expect("the table as IPC");
+    Box::new(Plain(move || drop(std::hint::black_box(std::hint::black_box(&bytes).clone()))))
+}
+
 /// The table, as CSV tells it.
 pub fn csv(path: &Path) -> impl Iterator<Item = RecordBatch> {
     let file = File::open(path).expect("the table as CSV");
