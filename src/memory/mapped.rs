@@ -36,6 +36,11 @@ impl Shelf {
         self.blocks.remove(place)
     }
 
+    fn take_all(&mut self) -> VecDeque<Block> {
+        self.bytes = 0;
+        std::mem::take(&mut self.blocks)
+    }
+
     /// Keeps a block; gives the oldest ones back for which there is no room then.
     fn put(&mut self, block: Block) -> Vec<Block> {
         self.bytes += block.size;
@@ -64,6 +69,14 @@ pub(super) fn map(size: usize) -> Option<NonNull<u8>> {
     if let Some(block) = with_shelf(|shelf| shelf.take(size)).flatten() {
         return Some(block.data);
     }
+    fresh(size).or_else(|| {
+        // What is kept may be what is missing.
+        give_back(with_shelf(Shelf::take_all)?);
+        fresh(size)
+    })
+}
+
+fn fresh(size: usize) -> Option<NonNull<u8>> {
     // SAFETY: a mapping of its own, at a place that the system chooses.
     let data = unsafe { mmap_anonymous(null_mut(), size, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE) };
     let data = NonNull::new(data.ok()?.cast::<u8>())?;
@@ -74,6 +87,13 @@ pub(super) fn map(size: usize) -> Option<NonNull<u8>> {
     Some(data)
 }
 
+fn give_back(blocks: impl IntoIterator<Item = Block>) {
+    for Block { data, size } in blocks {
+        // SAFETY: a whole mapping, which nobody has any more. It fails for no such mapping.
+        let _ = unsafe { munmap(data.as_ptr().cast(), size) };
+    }
+}
+
 /// # Safety
 ///
 /// `data` is what [`map`] gave for this size, and nobody has it any more.
@@ -81,10 +101,7 @@ pub(super) unsafe fn unmap(data: NonNull<u8>, size: usize) {
     let mut block = Some(Block { data, size });
     let oldest =
         if size <= KEPT { with_shelf(|shelf| block.take().map(|block| shelf.put(block))).flatten() } else { None };
-    for Block { data, size } in block.into_iter().chain(oldest.into_iter().flatten()) {
-        // SAFETY: whole mappings, which nobody has any more. It fails for no such mapping.
-        let _ = unsafe { munmap(data.as_ptr().cast(), size) };
-    }
+    give_back(block.into_iter().chain(oldest.into_iter().flatten()));
 }
 
 #[cfg(all(test, not(model)))]
@@ -103,6 +120,7 @@ mod tests {
         assert_eq!(shelf.take(KEPT / 4).map(|block| block.data.addr().get()), Some(4));
         assert!(shelf.take(KEPT / 8).is_none());
         assert_eq!((shelf.blocks.len(), shelf.bytes), (2, KEPT / 4 + KEPT / 2));
+        assert_eq!((shelf.take_all().len(), shelf.blocks.len(), shelf.bytes), (2, 0, 0));
     }
 
     #[test]
